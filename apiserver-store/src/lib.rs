@@ -1,0 +1,1 @@
+//! A revisioned object store on SQL: gapless revisions, commit order, group commit.

@@ -1,0 +1,1 @@
+//! The Kubebuilder tutorial's operator, in kube-rs: a Foo is happy when its friend exists.

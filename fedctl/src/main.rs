@@ -1,0 +1,3 @@
+//! Koinon's command line.
+
+fn main() {}

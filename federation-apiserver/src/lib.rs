@@ -1,0 +1,1 @@
+//! The hub: the apiserver library with Koinon's kinds, conversion and admission.

@@ -1,0 +1,3 @@
+//! The hub: the apiserver library with Koinon's kinds, conversion and admission.
+
+fn main() {}

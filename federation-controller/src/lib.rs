@@ -1,0 +1,1 @@
+//! Koinon's reconcilers.

@@ -1,0 +1,3 @@
+//! Koinon's reconcilers.
+
+fn main() {}

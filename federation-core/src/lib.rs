@@ -1,0 +1,1 @@
+//! Koinon's decisions as pure functions. No I/O, no clock.

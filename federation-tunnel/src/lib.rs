@@ -1,0 +1,1 @@
+//! Both ends of the reverse tunnel: wire protocol and sessions.

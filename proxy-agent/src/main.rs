@@ -1,0 +1,3 @@
+//! The agent that runs in a member and dials the hub.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! End-to-end tests of Koinon, with the built binaries and real kubectl.
