@@ -1,3 +1,13 @@
-//! Code generation and checks: cargo xtask {codegen,deps,tidy,test,bench}.
+//! `cargo xtask`: parses the command line and runs the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match xtask::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

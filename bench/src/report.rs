@@ -1,0 +1,227 @@
+//! The report of a run: a table for people, JSON for comparisons.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::{Machine, Samples};
+
+/// What a bench found out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What it ran on.
+    pub machine: Machine,
+    /// One row for each system and metric, in the order in which they were added.
+    pub rows: Vec<Row>,
+    /// Comparisons that the bench is about, by name, such as `kubefed/koinon create latency`.
+    pub ratios: BTreeMap<String, f64>,
+}
+
+/// One metric of one system. All numbers are in `unit`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// What was measured, such as `koinon` or `kube-apiserver`.
+    pub system: String,
+    /// Which of its properties, such as `hub change to member object, P99`.
+    pub metric: String,
+    /// The unit, such as `ms`, `MiB` or `1/s`.
+    pub unit: String,
+    /// The middle of the runs.
+    pub median: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Report {
+    /// An empty report about this machine.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            machine: Machine::here(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a row and returns its median, for use in ratios.
+    ///
+    /// # Errors
+    /// Nothing was measured, or a value is not finite.
+    pub fn row(
+        &mut self,
+        system: &str,
+        metric: &str,
+        unit: &str,
+        samples: &Samples,
+    ) -> Result<f64> {
+        let numbers = || {
+            anyhow::Ok((
+                samples.median()?,
+                samples.quantile(0.0)?,
+                samples.quantile(1.0)?,
+            ))
+        };
+        let (median, min, max) = numbers().with_context(|| format!("{system}: {metric}"))?;
+        let (system, metric, unit) = (system.to_owned(), metric.to_owned(), unit.to_owned());
+        self.rows.push(Row {
+            system,
+            metric,
+            unit,
+            median,
+            min,
+            max,
+        });
+        Ok(median)
+    }
+
+    /// Adds the ratio `of / to`.
+    ///
+    /// # Errors
+    /// It is not finite.
+    pub fn ratio(&mut self, name: &str, of: f64, to: f64) -> Result<()> {
+        let ratio = of / to;
+        ensure!(ratio.is_finite(), "ratio {name} is {of} / {to}");
+        self.ratios.insert(name.to_owned(), ratio);
+        Ok(())
+    }
+
+    /// Prints the table, and writes JSON to the file named after `--out` in the arguments, if there is one. Other arguments
+    /// are the bench's own.
+    ///
+    /// # Errors
+    /// There is no row, `--out` lacks its file, or the file cannot be written.
+    pub fn publish(&self, arguments: impl IntoIterator<Item = String>) -> Result<()> {
+        ensure!(!self.rows.is_empty(), "the bench measured nothing");
+        print!("{self}");
+        let Some(file) = out(arguments)? else {
+            return Ok(());
+        };
+        let mut json = serde_json::to_string_pretty(self).context("write JSON")?;
+        json.push('\n');
+        fs::write(&file, json).with_context(|| format!("write {}", file.display()))
+    }
+}
+
+/// The file after `--out`.
+fn out(arguments: impl IntoIterator<Item = String>) -> Result<Option<PathBuf>> {
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        if argument == "--out" {
+            match arguments.next() {
+                Some(file) => return Ok(Some(file.into())),
+                None => bail!("--out wants a file"),
+            }
+        }
+    }
+    Ok(None)
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |get: fn(&Row) -> &str, title: &str| {
+            self.rows
+                .iter()
+                .map(|row| get(row).chars().count())
+                .chain([title.len()])
+                .max()
+                .unwrap_or_default()
+        };
+        let (system, metric) = (
+            width(|row| &row.system, "system"),
+            width(|row| &row.metric, "metric"),
+        );
+        let Machine {
+            cpu,
+            cores,
+            memory_mib,
+            system: os,
+        } = &self.machine;
+        writeln!(out, "{cpu}, {cores} cores, {memory_mib} MiB, {os}")?;
+        writeln!(
+            out,
+            "{:<system$}  {:<metric$}  {:>10}  {:>10}  {:>10}  unit",
+            "system", "metric", "median", "min", "max"
+        )?;
+        for row in &self.rows {
+            writeln!(
+                out,
+                "{:<system$}  {:<metric$}  {:>10.2}  {:>10.2}  {:>10.2}  {}",
+                row.system, row.metric, row.median, row.min, row.max, row.unit
+            )?;
+        }
+        for (name, ratio) in &self.ratios {
+            writeln!(out, "{name}: {ratio:.2}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report {
+            machine: Machine::default(),
+            ..Report::default()
+        };
+        let median = report
+            .row(
+                "koinon",
+                "start",
+                "ms",
+                &[3.0, 1.0, 2.0].into_iter().collect(),
+            )
+            .unwrap();
+        report.ratio("aim/start", 4.0, median).unwrap();
+        report
+    }
+
+    #[test]
+    fn the_json_has_the_agreed_shape() {
+        let json = serde_json::to_value(report()).unwrap();
+        let row = serde_json::json!(
+            {"system": "koinon", "metric": "start", "unit": "ms", "median": 2.0, "min": 1.0, "max": 3.0}
+        );
+        assert_eq!(json["rows"], serde_json::json!([row]));
+        assert_eq!(json["ratios"], serde_json::json!({"aim/start": 2.0}));
+        assert!(json["machine"].is_object());
+    }
+
+    #[test]
+    fn the_table_shows_every_row_and_ratio() {
+        let table = report().to_string();
+        assert!(
+            table.contains("koinon  start         2.00        1.00        3.00  ms"),
+            "{table}"
+        );
+        assert!(table.contains("aim/start: 2.00"), "{table}");
+    }
+
+    #[test]
+    fn senseless_numbers_are_refused() {
+        assert!(
+            Report::default()
+                .row("a", "b", "c", &Samples::default())
+                .is_err()
+        );
+        assert!(Report::default().ratio("r", 1.0, 0.0).is_err());
+        assert!(Report::default().publish([]).is_err());
+    }
+
+    #[test]
+    fn out_names_the_file() {
+        let arguments = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            out(arguments(&["bench", "--out", "a.json", "x"])).unwrap(),
+            Some("a.json".into())
+        );
+        assert_eq!(out(arguments(&["bench", "x"])).unwrap(), None);
+        assert!(out(arguments(&["--out"])).is_err());
+    }
+}

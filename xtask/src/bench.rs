@@ -1,0 +1,136 @@
+//! `cargo xtask bench`: runs a bench program in release mode and checks what it wrote.
+//!
+//! A bench is a binary of the crate `bench`. It gets `--out <file>`, prints its table and writes its report there; the
+//! crate's library has the types.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::cli::BenchArguments;
+use crate::process::{cargo, run as run_command};
+use crate::workspace::Workspace;
+
+/// The crate of the bench programs.
+const CRATE: &str = "bench";
+
+/// Runs the named bench, or lists the benches if none is named.
+///
+/// # Errors
+/// There is no such bench, it fails, or its report has not the agreed shape.
+pub fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
+    let benches = benches(workspace);
+    let Some(name) = &arguments.name else {
+        println!("benches: {}", benches.join(", "));
+        return Ok(());
+    };
+    if !benches.contains(&name.as_str()) {
+        bail!("no bench {name}; there are: {}", benches.join(", "));
+    }
+    let folder = workspace.target.join(CRATE);
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let file = folder.join(format!("{name}.json"));
+    // What a bench drives is built beside it, in the same mode: fedctl for whole-system benches.
+    run_command(cargo().current_dir(&workspace.root).args([
+        "build",
+        "--release",
+        "--package",
+        "fedctl",
+    ]))?;
+    run_command(
+        cargo()
+            .current_dir(&workspace.root)
+            .env("KOINON_BIN_DIR", workspace.target.join("release"))
+            .args([
+                "run",
+                "--release",
+                "--package",
+                CRATE,
+                "--bin",
+                name,
+                "--",
+                "--out",
+            ])
+            .arg(&file)
+            .args(&arguments.rest),
+    )?;
+    let text = fs::read_to_string(&file)
+        .with_context(|| format!("the bench wrote no {}", file.display()))?;
+    let report =
+        serde_json::from_str(&text).with_context(|| format!("understand {}", file.display()))?;
+    check(&report).with_context(|| format!("{} has not the shape of a report", file.display()))?;
+    println!("bench: wrote {}", workspace.relative(&file).display());
+    Ok(())
+}
+
+fn benches(workspace: &Workspace) -> Vec<&str> {
+    let targets = workspace
+        .package(CRATE)
+        .into_iter()
+        .flat_map(|package| &package.targets);
+    targets
+        .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
+        .map(|target| target.name.as_str())
+        .collect()
+}
+
+/// `{machine, rows: [{system, metric, unit, median, min, max}], ratios: {name: number}}`, with at least one row.
+fn check(report: &Value) -> Result<()> {
+    report.get("machine").context("no machine")?;
+    let rows = report["rows"].as_array().context("no rows")?;
+    if rows.is_empty() {
+        bail!("no row");
+    }
+    for (number, row) in rows.iter().enumerate() {
+        for key in ["system", "metric", "unit"] {
+            row[key]
+                .as_str()
+                .with_context(|| format!("row {number}: no {key}"))?;
+        }
+        for key in ["median", "min", "max"] {
+            row[key]
+                .as_f64()
+                .with_context(|| format!("row {number}: no {key}"))?;
+        }
+    }
+    let ratios = report["ratios"].as_object().context("no ratios")?;
+    match ratios.iter().find(|(_, value)| !value.is_number()) {
+        Some((name, _)) => bail!("ratio {name} is no number"),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report() -> Value {
+        json!({
+            "machine": {"cpu": "x"},
+            "rows": [{"system": "koinon", "metric": "start", "unit": "ms", "median": 1.5, "min": 1.0, "max": 2}],
+            "ratios": {"better": 2.0},
+        })
+    }
+
+    #[test]
+    fn the_agreed_shape_passes() {
+        check(&report()).unwrap();
+    }
+
+    #[test]
+    fn each_missing_part_is_refused() {
+        for key in ["machine", "rows", "ratios"] {
+            let mut broken = report();
+            broken.as_object_mut().unwrap().remove(key);
+            assert!(check(&broken).is_err(), "{key}");
+        }
+        for key in ["system", "metric", "unit", "median", "min", "max"] {
+            let mut broken = report();
+            broken["rows"][0].as_object_mut().unwrap().remove(key);
+            assert!(check(&broken).is_err(), "{key}");
+        }
+    }
+}

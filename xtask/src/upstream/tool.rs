@@ -1,0 +1,42 @@
+//! The table of tools.
+
+/// A program that Go builds.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// The name of the program.
+    pub name: &'static str,
+    /// The Go module that pins it, relative to the root.
+    pub module: &'static str,
+    /// The package of its `main`.
+    pub package: &'static str,
+    /// The module whose version the program reports as its own, and the variable that holds it.
+    pub version: Option<(&'static str, &'static str)>,
+}
+
+const KUBERNETES: &str = "tests/upstream/kubernetes";
+const KUBERNETES_VERSION: Option<(&str, &str)> = Some((
+    "k8s.io/kubernetes",
+    "k8s.io/component-base/version.gitVersion",
+));
+
+/// Every tool, in the order in which they are built.
+pub const TOOLS: &[Tool] = &[
+    Tool {
+        name: "kubectl",
+        module: KUBERNETES,
+        package: "k8s.io/kubernetes/cmd/kubectl",
+        version: KUBERNETES_VERSION,
+    },
+    Tool {
+        name: "kube-apiserver",
+        module: KUBERNETES,
+        package: "k8s.io/kubernetes/cmd/kube-apiserver",
+        version: KUBERNETES_VERSION,
+    },
+    Tool {
+        name: "kube-controller-manager",
+        module: KUBERNETES,
+        package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+        version: KUBERNETES_VERSION,
+    },
+];
