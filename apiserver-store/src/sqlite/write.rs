@@ -1,0 +1,222 @@
+//! Writing: the one connection, its transactions, and what to do when they fail.
+
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use tokio::sync::MutexGuard;
+
+use super::{
+    SqliteBackend,
+    error::failed_commit,
+    open::connect_writer,
+    rows::{self, RowReader, kind_to_sql, to_sql},
+};
+use crate::{
+    BackendError, Batch, Change, ChangeKind, Head, Record, Revision, TransactError,
+    backend::ValueCodec,
+};
+
+/// The write connection for one transaction. Unless [`Held::keep`] is called it is thrown away afterwards: after
+/// any error a fresh connection is the one state that is certainly sound.
+pub(super) struct Held<'a> {
+    slot: MutexGuard<'a, Option<SqliteConnection>>,
+    connection: SqliteConnection,
+}
+
+impl Held<'_> {
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    pub(super) fn keep(mut self) {
+        *self.slot = Some(self.connection);
+    }
+}
+
+impl SqliteBackend {
+    pub(super) async fn hold_writer(&self) -> Result<Held<'_>, BackendError> {
+        let mut slot = self.writer.lock().await;
+        let connection = match slot.take() {
+            Some(connection) => connection,
+            None if self.readers.is_closed() => return Err(BackendError::closed()),
+            None => connect_writer(&self.file).await?,
+        };
+        Ok(Held { slot, connection })
+    }
+
+    pub(super) async fn write_batch(&self, batch: &mut Batch) -> Result<(), TransactError> {
+        let mut held = self.hold_writer().await.map_err(TransactError::Failed)?;
+        let mut tx = begin(held.connection())
+            .await
+            .map_err(TransactError::Failed)?;
+        let wrote = apply_batch(&mut tx, batch, self.values)
+            .await
+            .map_err(TransactError::Failed)?;
+        if wrote {
+            tx.commit().await.map_err(failed_commit)?;
+        } else {
+            // Nothing was written, so it does not matter whether this works: what counts is the connection.
+            tx.rollback()
+                .await
+                .map_err(|error| TransactError::Failed(error.into()))?;
+        }
+        held.keep();
+        Ok(())
+    }
+
+    /// Writes something that changes nothing. SQLite puts it where the doubtful transaction's frames would be
+    /// in the WAL; once it is on the disk they are gone, unless they counted before.
+    pub(super) async fn write_barrier(&self) -> Result<Head, BackendError> {
+        let mut held = self.hold_writer().await?;
+        let mut tx = begin(held.connection()).await?;
+        sqlx::query("UPDATE rev SET rv = rv WHERE id = 1")
+            .execute(&mut *tx)
+            .await?;
+        let head = rows::head(&mut tx).await?;
+        tx.commit().await?;
+        held.keep();
+        Ok(head)
+    }
+
+    pub(super) async fn raise_compacted(&self, through: Revision) -> Result<(), BackendError> {
+        let mut held = self.hold_writer().await?;
+        let mut tx = begin(held.connection()).await?;
+        sqlx::query("UPDATE rev SET compacted = max(compacted, ?) WHERE id = 1")
+            .bind(to_sql(through))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        held.keep();
+        Ok(())
+    }
+
+    pub(super) async fn delete_compacted(&self, limit: u64) -> Result<u64, BackendError> {
+        let mut held = self.hold_writer().await?;
+        let mut tx = begin(held.connection()).await?;
+        let Head { compacted, .. } = rows::head(&mut tx).await?;
+        let oldest: Option<i64> = sqlx::query_scalar("SELECT min(rv) FROM log")
+            .fetch_one(&mut *tx)
+            .await?;
+        let through = oldest
+            .map(|oldest| oldest.saturating_add_unsigned(limit).saturating_sub(1))
+            .map_or(0, |last| last.min(to_sql(compacted)));
+        let deleted = sqlx::query("DELETE FROM log WHERE rv <= ?")
+            .bind(through)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        if deleted == 0 {
+            tx.rollback().await?;
+        } else {
+            tx.commit().await?;
+        }
+        held.keep();
+        Ok(deleted)
+    }
+}
+
+/// Locks the database for writing, and so the counter row, before anything is read.
+async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, BackendError> {
+    Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
+}
+
+/// Plans and writes a batch; false if there was nothing to write.
+async fn apply_batch(
+    tx: &mut SqliteConnection,
+    batch: &mut Batch,
+    values: ValueCodec,
+) -> Result<bool, BackendError> {
+    let head = rows::head(&mut *tx).await?;
+    let current = current_records(tx, batch, values).await?;
+    let changes = batch.plan(head.revision, current);
+    let Some(last) = changes.last() else {
+        return Ok(false);
+    };
+    for change in changes.iter() {
+        let value = values.encode(&change.key, &change.value);
+        append_to_log(tx, change, value.clone(), values).await?;
+        apply_to_object(tx, change, value).await?;
+    }
+    sqlx::query("UPDATE rev SET rv = ? WHERE id = 1")
+        .bind(to_sql(last.revision))
+        .execute(tx)
+        .await?;
+    Ok(true)
+}
+
+async fn current_records(
+    tx: &mut SqliteConnection,
+    batch: &Batch,
+    values: ValueCodec,
+) -> Result<Vec<Record>, BackendError> {
+    let mut reader = RowReader::new(values);
+    let mut records = Vec::new();
+    for key in batch.keys() {
+        let row = sqlx::query(
+            "SELECT resource, namespace, name, rv, create_rv, value FROM obj
+             WHERE resource = ? AND namespace = ? AND name = ?",
+        )
+        .bind(&*key.resource)
+        .bind(&*key.namespace)
+        .bind(&*key.name)
+        .fetch_optional(&mut *tx)
+        .await?;
+        records.extend(row.map(|row| reader.record(&row)).transpose()?);
+    }
+    Ok(records)
+}
+
+async fn append_to_log(
+    tx: &mut SqliteConnection,
+    change: &Change,
+    value: Vec<u8>,
+    values: ValueCodec,
+) -> Result<(), BackendError> {
+    let previous = change.previous.as_ref();
+    sqlx::query(
+        "INSERT INTO log (rv, resource, namespace, name, kind, create_rv, prev_rv, value, prev)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(to_sql(change.revision))
+    .bind(&*change.key.resource)
+    .bind(&*change.key.namespace)
+    .bind(&*change.key.name)
+    .bind(kind_to_sql(change.kind))
+    .bind(to_sql(change.create_revision))
+    .bind(previous.map(|previous| to_sql(previous.revision)))
+    .bind(value)
+    .bind(previous.map(|previous| values.encode(&change.key, &previous.value)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn apply_to_object(
+    tx: &mut SqliteConnection,
+    change: &Change,
+    value: Vec<u8>,
+) -> Result<(), BackendError> {
+    let Change { key, .. } = change;
+    let query = match change.kind {
+        ChangeKind::Created => sqlx::query(
+            "INSERT INTO obj (rv, value, create_rv, resource, namespace, name)
+             VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(to_sql(change.revision))
+        .bind(value)
+        .bind(to_sql(change.create_revision)),
+        ChangeKind::Updated => sqlx::query(
+            "UPDATE obj SET rv = ?, value = ? WHERE resource = ? AND namespace = ? AND name = ?",
+        )
+        .bind(to_sql(change.revision))
+        .bind(value),
+        ChangeKind::Deleted => {
+            sqlx::query("DELETE FROM obj WHERE resource = ? AND namespace = ? AND name = ?")
+        }
+    };
+    query
+        .bind(&*key.resource)
+        .bind(&*key.namespace)
+        .bind(&*key.name)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
