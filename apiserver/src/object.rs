@@ -152,7 +152,9 @@ fn metadata_offset(bytes: &[u8]) -> Option<usize> {
     let kind_end = rest.iter().position(|b| *b == b'"')?;
     let rest = rest[kind_end + 1..].strip_prefix(b",\"apiVersion\":\"")?;
     let version_end = rest.iter().position(|b| *b == b'"')?;
-    let rest = rest[version_end + 1..].strip_prefix(b",")?.strip_prefix(METADATA)?;
+    let rest = rest[version_end + 1..]
+        .strip_prefix(b",")?
+        .strip_prefix(METADATA)?;
     Some(bytes.len() - rest.len())
 }
 
@@ -221,7 +223,11 @@ impl Obj {
     ///
     /// # Errors
     /// If the bytes are not a JSON object with well-formed metadata: the store was written by something else.
-    pub fn from_store(key: Key, revision: Revision, value: &[u8]) -> Result<Self, serde_json::Error> {
+    pub fn from_store(
+        key: Key,
+        revision: Revision,
+        value: &[u8],
+    ) -> Result<Self, serde_json::Error> {
         let head: Head = serde_json::from_slice(value)?;
         Ok(Self {
             key,

@@ -32,7 +32,10 @@ impl UserInfo {
     pub fn internal(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()],
+            groups: vec![
+                "system:masters".to_owned(),
+                "system:authenticated".to_owned(),
+            ],
             ..Self::default()
         }
     }
@@ -126,7 +129,10 @@ impl Warnings {
     /// Adds a warning unless the same text is already there.
     pub fn add(&self, text: impl Into<String>) {
         let text = text.into();
-        let mut list = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut list = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if !list.contains(&text) {
             list.push(text);
         }

@@ -42,7 +42,9 @@ impl Seams {
     /// The current time as Kubernetes writes it: RFC 3339, whole seconds, `Z`.
     pub fn now_rfc3339(&self) -> String {
         let now = self.now();
-        Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+        Timestamp::from_second(now.as_second())
+            .unwrap_or(now)
+            .to_string()
     }
 
     /// 128 random bits.

@@ -278,8 +278,12 @@ impl ApiError {
 
     /// 405 `MethodNotAllowed`.
     pub fn method_not_allowed(group: &str, resource: &str, action: &str) -> Self {
-        let message = format!("{action} is not supported on resources of kind \"{}\"", qualified(group, resource));
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message).about(group, resource, "")
+        let message = format!(
+            "{action} is not supported on resources of kind \"{}\"",
+            qualified(group, resource)
+        );
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+            .about(group, resource, "")
     }
 
     /// 409 `AlreadyExists`.
@@ -317,8 +321,8 @@ impl ApiError {
             }
         };
         let message = format!("{} \"{name}\" is invalid: {joined}", qualified(group, kind));
-        let mut error =
-            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message).about(group, kind, name);
+        let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message)
+            .about(group, kind, name);
         error.details.causes = errors
             .iter()
             .map(|e| Cause {
@@ -345,12 +349,20 @@ impl ApiError {
             "the body of the request was in an unknown format - accepted media types include: {}",
             accepted.join(", ")
         );
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedMediaType",
+            message,
+        )
     }
 
     /// 413 `RequestEntityTooLarge`.
     pub fn too_large(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            message,
+        )
     }
 
     /// 410 `Expired`: a revision is no longer in the log.
@@ -370,7 +382,12 @@ impl ApiError {
 
     /// 503 `ServiceUnavailable`.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message).retry_after(1)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailable",
+            message,
+        )
+        .retry_after(1)
     }
 
     /// 500 `InternalError`; the text must hold nothing secret.

@@ -54,7 +54,11 @@ pub trait Admission: Send + Sync {
     ///
     /// # Errors
     /// Refuses the write.
-    async fn mutate(&self, attributes: &Attributes<'_>, object: &mut Value) -> Result<(), ApiError> {
+    async fn mutate(
+        &self,
+        attributes: &Attributes<'_>,
+        object: &mut Value,
+    ) -> Result<(), ApiError> {
         let _ = (attributes, object);
         Ok(())
     }
@@ -63,7 +67,11 @@ pub trait Admission: Send + Sync {
     ///
     /// # Errors
     /// Refuses the write.
-    async fn validate(&self, attributes: &Attributes<'_>, object: Option<&Value>) -> Result<(), ApiError> {
+    async fn validate(
+        &self,
+        attributes: &Attributes<'_>,
+        object: Option<&Value>,
+    ) -> Result<(), ApiError> {
         let _ = (attributes, object);
         Ok(())
     }

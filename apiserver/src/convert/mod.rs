@@ -21,5 +21,10 @@ pub trait Converter: Send + Sync {
     ///
     /// # Errors
     /// An error fails the whole request.
-    async fn convert(&self, kind: &Kind, objects: Vec<Value>, version: &str) -> Result<Vec<Value>, ApiError>;
+    async fn convert(
+        &self,
+        kind: &Kind,
+        objects: Vec<Value>,
+        version: &str,
+    ) -> Result<Vec<Value>, ApiError>;
 }

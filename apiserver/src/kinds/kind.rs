@@ -138,7 +138,12 @@ pub trait Strategy: Send + Sync {
     }
 
     /// Findings beyond the schema's; `old` is given on update.
-    fn validate(&self, object: &Value, old: Option<&Value>, context: &StrategyContext<'_>) -> Vec<FieldError> {
+    fn validate(
+        &self,
+        object: &Value,
+        old: Option<&Value>,
+        context: &StrategyContext<'_>,
+    ) -> Vec<FieldError> {
         let _ = (object, old, context);
         Vec::new()
     }
@@ -222,6 +227,10 @@ impl Kind {
 
 impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Kind({})", crate::status::qualified(&self.group, &self.plural))
+        write!(
+            f,
+            "Kind({})",
+            crate::status::qualified(&self.group, &self.plural)
+        )
     }
 }

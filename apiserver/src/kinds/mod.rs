@@ -6,5 +6,8 @@
 mod kind;
 mod registry;
 
-pub use kind::{Cell, Column, Kind, KindVersion, Origin, ScalePaths, Scope, SelectableField, Strategy, StrategyContext};
+pub use kind::{
+    Cell, Column, Kind, KindVersion, Origin, ScalePaths, Scope, SelectableField, Strategy,
+    StrategyContext,
+};
 pub use registry::{Kinds, Registry};

@@ -32,7 +32,8 @@ impl Kinds {
 
     /// The row of a kind name in a group.
     pub fn by_kind(&self, group: &str, kind: &str) -> Option<&Arc<Kind>> {
-        self.iter().find(|row| &*row.group == group && &*row.kind == kind)
+        self.iter()
+            .find(|row| &*row.group == group && &*row.kind == kind)
     }
 
     /// The row behind a store resource name (`<group>/<plural>`).
