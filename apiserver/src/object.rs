@@ -124,7 +124,7 @@ fn write_json(out: &mut Vec<u8>, value: &Value) {
 const METADATA: &[u8] = b"\"metadata\":{";
 
 /// Puts `resourceVersion` into canonical bytes (see [`encode`]) without parsing them. Bytes of another form come back
-/// re-encoded, or unchanged if they are not a JSON object.
+/// re-serialised, or unchanged if they are not a JSON object.
 pub fn splice_revision(canonical: &[u8], revision: Revision) -> Bytes {
     match metadata_offset(canonical) {
         Some(at) => {
@@ -140,7 +140,10 @@ pub fn splice_revision(canonical: &[u8], revision: Revision) -> Bytes {
             out.into()
         }
         None => match serde_json::from_slice::<Value>(canonical) {
-            Ok(value) if value.is_object() => splice_revision(&encode(&value), revision),
+            Ok(mut value) if value.is_object() => {
+                set_meta_str(&mut value, "resourceVersion", &revision.to_string());
+                value.to_string().into()
+            }
             _ => Bytes::copy_from_slice(canonical),
         },
     }
