@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::Controller;
-use kube::runtime::controller::Action;
+use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
@@ -57,7 +57,9 @@ pub async fn run(client: Client, shutdown: impl Future<Output = ()>) {
         .run(reconcile, on_error, Arc::new(client))
         .for_each(async |outcome| match outcome {
             Ok((foo, _)) => debug!(%foo, "reconciled"),
-            Err(error) => debug!(error = &error as &dyn std::error::Error, "not reconciled"),
+            // Logged by `on_error` already.
+            Err(controller::Error::ReconcilerFailed(..)) => {}
+            Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot watch"),
         });
     let mut reconciles = std::pin::pin!(reconciles);
     info!("foo-operator runs");

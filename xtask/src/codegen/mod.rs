@@ -15,7 +15,7 @@ pub use command::run;
 use crate::workspace::Workspace;
 
 /// All generators, in the order in which they run.
-pub const GENERATORS: &[Generator] = &[];
+pub const GENERATORS: &[Generator] = &[crds::GENERATOR];
 
 /// Something that computes committed files.
 #[derive(Debug, Clone, Copy)]

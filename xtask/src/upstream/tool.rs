@@ -39,4 +39,10 @@ pub const TOOLS: &[Tool] = &[
         package: "k8s.io/kubernetes/cmd/kube-controller-manager",
         version: KUBERNETES_VERSION,
     },
+    Tool {
+        name: "etcd",
+        module: "tests/upstream/etcd",
+        package: "go.etcd.io/etcd/server/v3",
+        version: None,
+    },
 ];
