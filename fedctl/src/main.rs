@@ -1,3 +1,7 @@
 //! Koinon's command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fedctl::run()
+}

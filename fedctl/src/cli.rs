@@ -1,0 +1,303 @@
+//! The command tree: what the user may type, with its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Koinon's command line: run a hub, join clusters, make cells, release cell by cell.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fedctl",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Kubeconfig of the hub [default: $KUBECONFIG, .koinon/kubeconfig if it is there, ~/.kube/config]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of that kubeconfig [default: its current one]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace (workspace group) of the objects [default: the context's]
+    #[arg(long, short, global = true, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Namespace of clusters and type configs on the hub
+    #[arg(long, global = true, value_name = "NAME", default_value = federation_api::names::SYSTEM_NAMESPACE, hide = true)]
+    pub kubefed_namespace: String,
+    /// How to print
+    #[arg(long, short, global = true, value_name = "FORMAT")]
+    pub output: Option<Output>,
+}
+
+/// The forms of `--output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// The API objects as JSON.
+    Json,
+    /// The API objects as YAML.
+    Yaml,
+    /// More columns.
+    Wide,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a hub and its controller in this process, on SQLite
+    Up(Up),
+    /// Try Koinon: a hub, two member clusters, three cells and the Foo example, all in this process
+    Playground(Playground),
+    /// Register a member cluster with the hub
+    Join(Join),
+    /// Take a member cluster away from the hub
+    Unjoin(Unjoin),
+    /// Make a kind federated: Foo gets a FederatedFoo
+    Enable(Enable),
+    /// Stop federating a kind; what is in the members stays
+    Disable(Disable),
+    /// Work with cells
+    #[command(subcommand)]
+    Cell(CellCommand),
+    /// Make a federated object of an object on the hub or in a cluster
+    Federate(Federate),
+    /// Set or clear the placement mask of a federated object: which cells a change may touch
+    #[command(subcommand)]
+    Mask(MaskCommand),
+    /// Show where a federated object runs: object → cells → state, version, reason
+    Status(Status),
+    /// Print a shell completion script
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `fedctl up`.
+#[derive(Args, Debug)]
+pub struct Up {
+    /// Where the database, keys and kubeconfig live
+    #[arg(long, default_value = ".koinon", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Address of the hub's API; port 0 takes a free one and keeps it over restarts
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "IP:PORT")]
+    pub listen: std::net::SocketAddr,
+}
+
+/// `fedctl playground`.
+#[derive(Args, Debug)]
+pub struct Playground {
+    /// Where databases, keys and kubeconfigs live
+    #[arg(long, default_value = ".koinon", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Print plain lines and a final `ready` line instead of the live view
+    #[arg(long)]
+    pub no_tui: bool,
+}
+
+/// `fedctl join`.
+#[derive(Args, Debug)]
+pub struct Join {
+    /// Name of the cluster on the hub
+    pub name: String,
+    /// Kubeconfig of the member
+    #[arg(long, value_name = "FILE")]
+    pub cluster_kubeconfig: Option<PathBuf>,
+    /// Context of the member in that kubeconfig [default: NAME if there is such a context, else the current one]
+    #[arg(long, value_name = "CONTEXT")]
+    pub cluster_context: Option<String>,
+    /// Name of the hub as it appears in the member's objects
+    #[arg(long, default_value = "koinon", value_name = "NAME")]
+    pub host_cluster_name: String,
+    /// Name of the Secret on the hub that holds the member's token [default: NAME-<random>]
+    #[arg(long, value_name = "NAME")]
+    pub secret_name: Option<String>,
+    /// Labels of the cluster, which selectors match
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub labels: Vec<String>,
+    /// Grant only the kinds that are enabled on the hub instead of everything
+    #[arg(long)]
+    pub least_privilege: bool,
+    /// Show what would be made, make nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `fedctl unjoin`.
+#[derive(Args, Debug)]
+pub struct Unjoin {
+    /// Name of the cluster on the hub
+    pub name: String,
+    /// Kubeconfig of the member
+    #[arg(long, value_name = "FILE")]
+    pub cluster_kubeconfig: Option<PathBuf>,
+    /// Context of the member in that kubeconfig [default: NAME if there is such a context, else the current one]
+    #[arg(long, value_name = "CONTEXT")]
+    pub cluster_context: Option<String>,
+    /// Name of the hub as it appears in the member's objects
+    #[arg(long, default_value = "koinon", value_name = "NAME")]
+    pub host_cluster_name: String,
+    /// Go on when the member cannot be reached or objects are missing
+    #[arg(long)]
+    pub force: bool,
+    /// Show what would be deleted, delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `fedctl enable`.
+#[derive(Args, Debug)]
+pub struct Enable {
+    /// The kind: a plural, singular or short name or kind, with group where it is not unique (`foos.tutorial.my.domain`)
+    #[arg(value_name = "TYPE")]
+    pub target: String,
+    /// Version of the kind in the members [default: the preferred one]
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+    /// Look the kind up in this member instead of any ready one
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// Annotations that are taken from the template, as globs
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub propagate_annotations: Vec<String>,
+}
+
+/// `fedctl disable`.
+#[derive(Args, Debug)]
+pub struct Disable {
+    /// The kind, as for enable, or the name of its FederatedTypeConfig
+    #[arg(value_name = "TYPE")]
+    pub target: String,
+    /// Also delete the Federated<Kind> CRD (refused while objects exist)
+    #[arg(long)]
+    pub delete_crd: bool,
+}
+
+/// `fedctl cell …`.
+#[derive(Debug, Subcommand)]
+pub enum CellCommand {
+    /// Make a cell in a member cluster
+    Create(CellCreate),
+    /// Delete a cell; says what to do if objects are still placed in it
+    Delete {
+        /// Name of the cell
+        name: String,
+    },
+    /// List cells
+    List {
+        /// Those of all namespaces
+        #[arg(long, short = 'A')]
+        all_namespaces: bool,
+    },
+}
+
+/// `fedctl cell create`.
+#[derive(Args, Debug)]
+pub struct CellCreate {
+    /// Name of the cell, such as rz00a
+    pub name: String,
+    /// The member cluster that it lives in
+    #[arg(long, value_name = "NAME")]
+    pub cluster: String,
+    /// Namespace in the member [default: <namespace>-<cell>]
+    #[arg(long, value_name = "NAME")]
+    pub member_namespace: Option<String>,
+    /// Labels of the cell, which selectors match
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub labels: Vec<String>,
+    /// Node labels that pods of this cell must be placed by
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub node_selector: Vec<String>,
+}
+
+/// `fedctl federate`.
+#[derive(Args, Debug)]
+pub struct Federate {
+    /// The kind, as for enable
+    #[arg(value_name = "TYPE")]
+    pub target: String,
+    /// Name of the object
+    pub name: String,
+    /// Cells to place it in
+    #[arg(
+        long,
+        value_name = "CELL",
+        value_delimiter = ',',
+        conflicts_with = "clusters"
+    )]
+    pub cells: Vec<String>,
+    /// Clusters to place it in
+    #[arg(long, value_name = "CLUSTER", value_delimiter = ',')]
+    pub clusters: Vec<String>,
+    /// Kubeconfig to read the object from [default: the hub's]
+    #[arg(long, value_name = "FILE")]
+    pub from_kubeconfig: Option<PathBuf>,
+    /// Print the federated object, make nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A federated object on the command line.
+#[derive(Args, Debug)]
+pub struct ObjectArgs {
+    /// The kind: Foo, foos, FederatedFoo, or `foos.tutorial.my.domain`
+    #[arg(value_name = "TYPE")]
+    pub target: String,
+    /// Name of the federated object
+    pub name: String,
+}
+
+/// `fedctl mask …`.
+#[derive(Debug, Subcommand)]
+pub enum MaskCommand {
+    /// Only these cells (or clusters) may change; none at all freezes the object
+    Set {
+        /// The object
+        #[command(flatten)]
+        object: ObjectArgs,
+        /// Names of cells or clusters, as the placement names them
+        topologies: Vec<String>,
+    },
+    /// Let these cells (or clusters) change too
+    Add {
+        /// The object
+        #[command(flatten)]
+        object: ObjectArgs,
+        /// Names of cells or clusters, as the placement names them
+        #[arg(required = true)]
+        topologies: Vec<String>,
+    },
+    /// Take the mask away: everything may change
+    Clear {
+        /// The object
+        #[command(flatten)]
+        object: ObjectArgs,
+    },
+}
+
+/// `fedctl status`.
+#[derive(Args, Debug)]
+pub struct Status {
+    /// The kind [default: all federated kinds]
+    #[arg(value_name = "TYPE")]
+    pub target: Option<String>,
+    /// Name of the object [default: all]
+    pub name: Option<String>,
+    /// Objects of all namespaces
+    #[arg(long, short = 'A')]
+    pub all_namespaces: bool,
+    /// Stay and show changes as they happen
+    #[arg(long, short)]
+    pub watch: bool,
+}

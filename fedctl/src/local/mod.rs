@@ -1,0 +1,1 @@
+//! Hubs and members that run in this process.

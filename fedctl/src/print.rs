@@ -1,0 +1,99 @@
+//! How fedctl prints: tables like kubectl's, objects as JSON or YAML, errors with their causes.
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::cli::Output;
+
+/// One line from an error: every cause once, outermost first.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let part = match cause.downcast_ref::<kube::Error>() {
+            Some(kube::Error::Api(status)) => status.message.clone(),
+            _ => cause.to_string(),
+        };
+        if text.is_empty() {
+            text = part;
+        } else if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+    }
+    text
+}
+
+/// Prints an object or list in the machine-readable form asked for; `false` if the form is one for people.
+pub(crate) fn object<T: Serialize>(output: Option<Output>, value: &T) -> anyhow::Result<bool> {
+    match output {
+        Some(Output::Json) => println!(
+            "{}",
+            serde_json::to_string_pretty(value).context("cannot print as JSON")?
+        ),
+        Some(Output::Yaml) => print!(
+            "{}",
+            serde_saphyr::to_string(value).context("cannot print as YAML")?
+        ),
+        Some(Output::Wide) | None => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// A list of objects as `kubectl get -o json` prints one.
+pub(crate) fn list<T: Serialize>(output: Option<Output>, items: &[T]) -> anyhow::Result<bool> {
+    object(
+        output,
+        &serde_json::json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}),
+    )
+}
+
+/// Prints rows under headings, columns as wide as their widest cell, three spaces apart.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
+    print!("{}", format_table(headings, rows));
+}
+
+fn format_table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = headings.iter().map(|h| h.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    let heading_row: Vec<String> = headings.iter().map(|h| (*h).to_owned()).collect();
+    for row in std::iter::once(&heading_row).chain(rows) {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(width + 3 - cell.chars().count()));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_align() {
+        let rows = [
+            vec!["rz00a".to_owned(), "hz-1".to_owned()],
+            vec!["é".to_owned(), "sh".to_owned()],
+        ];
+        assert_eq!(
+            format_table(&["NAME", "CLUSTER"], &rows),
+            "NAME    CLUSTER\nrz00a   hz-1\né       sh\n"
+        );
+    }
+
+    #[test]
+    fn a_cause_is_not_repeated() {
+        let error = anyhow::anyhow!("no route")
+            .context("cannot reach the hub: no route")
+            .context("status");
+        assert_eq!(chain(&error), "status: cannot reach the hub: no route");
+    }
+}
