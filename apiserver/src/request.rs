@@ -76,6 +76,21 @@ impl Verb {
             Self::DeleteCollection => "deletecollection",
         }
     }
+
+    /// The verb that [`Verb::as_str`] writes so; `None` for any other word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "get" => Self::Get,
+            "list" => Self::List,
+            "watch" => Self::Watch,
+            "create" => Self::Create,
+            "update" => Self::Update,
+            "patch" => Self::Patch,
+            "delete" => Self::Delete,
+            "deletecollection" => Self::DeleteCollection,
+            _ => return None,
+        })
+    }
 }
 
 /// The resource that a path names, not yet looked up in the table of kinds

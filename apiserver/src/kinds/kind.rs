@@ -159,6 +159,22 @@ pub trait Strategy: Send + Sync {
     }
 }
 
+/// The strategy of a built-in kind that does nothing differently.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Strategy for Plain {}
+
+/// The strategy of custom kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct CustomResource;
+
+impl Strategy for CustomResource {
+    fn allows_unconditional_update(&self) -> bool {
+        false
+    }
+}
+
 /// One row: everything that the server knows about a kind.
 #[derive(Clone)]
 pub struct Kind {

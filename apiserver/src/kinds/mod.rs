@@ -3,11 +3,13 @@
 //! Handlers never ask "is this a Pod?": what differs between kinds is in the row, either as data or as one of the few
 //! hooks of [`Strategy`].
 
+mod builtin;
 mod kind;
 mod registry;
 
+pub use builtin::{BuiltinHooks, builtin_rows};
 pub use kind::{
-    Cell, Column, Kind, KindVersion, Origin, ScalePaths, Scope, SelectableField, Strategy,
-    StrategyContext,
+    Cell, Column, CustomResource, Kind, KindVersion, Origin, Plain, ScalePaths, Scope,
+    SelectableField, Strategy, StrategyContext,
 };
 pub use registry::{Kinds, Registry};
