@@ -16,6 +16,10 @@ pub struct Seams {
 
 impl Seams {
     /// The machine's clock and the operating system's randomness.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the seam: the one place that asks the machine"
+    )]
     pub fn system() -> Self {
         Self {
             now: Arc::new(Timestamp::now),
