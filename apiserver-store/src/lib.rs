@@ -28,10 +28,15 @@
 //! ```
 
 mod backend;
+#[cfg(any(test, feature = "conformance"))]
+#[doc(hidden)]
+pub mod conformance;
 mod object;
 mod revision;
 mod sqlite;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use backend::{
     At, Backend, BackendError, Batch, Conflict, Head, ListQuery, MemoryBackend, PageLimit, Problem,

@@ -1,5 +1,7 @@
 //! Giving space back: free pages to the file system, the WAL to nothing.
 
+use std::path::Path;
+
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::SqliteBackend;
@@ -9,15 +11,15 @@ use crate::BackendError;
 const VACUUM_STEP: i64 = 256;
 /// Free pages that are left for the next writes: one mebibyte.
 const RESERVE: i64 = 256;
-/// A WAL below this is not worth emptying, in bytes.
-const SMALL_WAL: u64 = 1 << 20;
+/// Less than this is not worth a checkpoint, in bytes.
+const SMALL: u64 = 1 << 20;
 
 impl SqliteBackend {
     pub(super) async fn tidy(&self, idle: bool) -> Result<(), BackendError> {
         while self.vacuum_step(idle).await? {
             tokio::task::yield_now().await;
         }
-        if idle && self.wal_bytes() > SMALL_WAL {
+        if idle && self.excess_bytes().await? > SMALL {
             self.empty_wal().await?;
         }
         Ok(())
@@ -45,10 +47,18 @@ impl SqliteBackend {
         Ok(pages > 0)
     }
 
-    fn wal_bytes(&self) -> u64 {
-        let mut name = self.file.clone().into_os_string();
-        name.push("-wal");
-        std::fs::metadata(name).map_or(0, |file| file.len())
+    /// What the files hold beyond the database itself: the WAL, and pages already given up, which the file
+    /// keeps until the next checkpoint.
+    async fn excess_bytes(&self) -> Result<u64, BackendError> {
+        let mut wal = self.file.clone().into_os_string();
+        wal.push("-wal");
+        let length = |file: &Path| std::fs::metadata(file).map_or(0, |file| file.len());
+        let mut held = self.hold_writer().await?;
+        let pages = number(held.connection(), "PRAGMA page_count").await?;
+        let page_size = number(held.connection(), "PRAGMA page_size").await?;
+        held.keep();
+        let needed = u64::try_from(pages.saturating_mul(page_size)).unwrap_or(0);
+        Ok(length(&self.file).saturating_sub(needed) + length(Path::new(&wal)))
     }
 
     /// Moves the WAL into the database and cuts it to nothing. Does not wait for readers: there is a next time.

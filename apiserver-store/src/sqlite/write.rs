@@ -16,23 +16,23 @@ use crate::{
 
 /// The write connection for one transaction. Unless [`Held::keep`] is called it is thrown away afterwards: after
 /// any error a fresh connection is the one state that is certainly sound.
-pub(super) struct Held<'a> {
+pub(crate) struct Held<'a> {
     slot: MutexGuard<'a, Option<SqliteConnection>>,
     connection: SqliteConnection,
 }
 
 impl Held<'_> {
-    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.connection
     }
 
-    pub(super) fn keep(mut self) {
+    pub(crate) fn keep(mut self) {
         *self.slot = Some(self.connection);
     }
 }
 
 impl SqliteBackend {
-    pub(super) async fn hold_writer(&self) -> Result<Held<'_>, BackendError> {
+    pub(crate) async fn hold_writer(&self) -> Result<Held<'_>, BackendError> {
         let mut slot = self.writer.lock().await;
         let connection = match slot.take() {
             Some(connection) => connection,

@@ -75,6 +75,10 @@ impl Marks {
         bytes: u64,
         policy: &Retention,
     ) {
+        // The end of a burst before a pause is worth a mark, or it would seem as young as what follows.
+        if at.duration_since(self.newest.at) >= policy.age / GRAIN {
+            self.mark_newest();
+        }
         self.newest = Mark {
             at,
             revision,
@@ -84,6 +88,13 @@ impl Marks {
         let due = at.duration_since(last.at) >= policy.age / GRAIN
             || self.newest.bytes - last.bytes >= policy.bytes / u64::from(GRAIN);
         if due {
+            self.mark_newest();
+        }
+    }
+
+    fn mark_newest(&mut self) {
+        let last = self.marks.back().unwrap_or(&self.floor);
+        if last.revision < self.newest.revision {
             self.marks.push_back(self.newest);
         }
     }
@@ -97,7 +108,7 @@ impl Marks {
     ) -> Option<Revision> {
         let keep_from = self.newest.revision.get().saturating_sub(policy.changes);
         let old = |mark: &&Mark| now.duration_since(mark.at) >= policy.age;
-        let aged = self.marks.iter().rev().find(old);
+        let aged = self.marks.iter().chain([&self.newest]).rev().find(old);
         let aged = aged.map(|mark| mark.revision.min(Revision::new(keep_from)));
         let fits = |mark: &&Mark| self.newest.bytes - mark.bytes <= policy.bytes;
         let weighed = if fits(&&self.floor) {
