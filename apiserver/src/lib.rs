@@ -23,5 +23,8 @@ pub mod object;
 pub mod request;
 pub mod schema;
 pub mod seams;
+pub mod server;
 pub mod status;
 pub mod verbs;
+
+pub use server::{Certificates, Kubeconfig, Server, ServerBuilder, ServerHandle};

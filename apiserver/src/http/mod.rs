@@ -1,1 +1,29 @@
-//! To be filled.
+//! HTTP: what stands between connections and verbs.
+//!
+//! [`front`](self) authenticates, authorises and bounds every request, and hands it to the verbs, to a document
+//! (discovery, OpenAPI, health, metrics) or to an [`Extension`] of the embedding program. Paths are parsed once, by one
+//! parser, for all kinds.
+
+mod body;
+mod documents;
+mod extension;
+mod front;
+mod health;
+mod limits;
+mod metrics;
+mod path;
+mod resources;
+mod uri;
+mod version;
+mod warn;
+
+pub use body::{Body, BoxError, error_response, full, json, read, response};
+pub(crate) use documents::Documents;
+pub use extension::Extension;
+pub(crate) use extension::Extensions;
+pub(crate) use front::{Front, Phase};
+pub use health::HealthCheck;
+pub(crate) use limits::InFlight;
+pub use limits::Limits;
+pub(crate) use metrics::Metrics;
+pub(crate) use uri::decode;

@@ -4,7 +4,6 @@
 //! so the generator runs that crate's example `print_crds`, which prints a JSON array of CustomResourceDefinitions.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -12,9 +11,6 @@ use serde_json::Value;
 use super::{GeneratedFile, Generator};
 use crate::process::{cargo, output};
 use crate::workspace::Workspace;
-
-/// The example that prints them.
-const PROGRAM: &str = "print_crds";
 
 /// Where the definitions go.
 const FOLDER: &str = "deploy/crds";
@@ -28,13 +24,14 @@ pub const GENERATOR: Generator = Generator {
 };
 
 fn generate(workspace: &Workspace) -> Result<Vec<GeneratedFile>> {
-    // Built as a part of the whole workspace, so that its dependencies get the same features, and are the same artifacts,
-    // as in every other build; then run as it is.
-    let mut build = cargo();
-    build.current_dir(&workspace.root);
-    output(build.args(["build", "--quiet", "--workspace", "--example", PROGRAM]))?;
-    let program = workspace.target.join("debug/examples").join(PROGRAM);
-    let text = output(&mut Command::new(program))?;
+    let text = output(cargo().current_dir(&workspace.root).args([
+        "run",
+        "--quiet",
+        "--package",
+        "federation-api",
+        "--example",
+        "print_crds",
+    ]))?;
     let definitions: Vec<Value> =
         serde_json::from_str(&text).context("understand what print_crds printed")?;
     if definitions.is_empty() {

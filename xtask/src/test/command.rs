@@ -60,7 +60,7 @@ pub fn run(workspace: &Workspace, arguments: &TestArguments) -> Result<()> {
     report(&outcomes, &tally)
 }
 
-/// All steps without those left out; with a filter, no checks: only the build (end-to-end tests run what it built) and tests.
+/// All steps without those left out; with a filter, only steps that run tests.
 fn chosen(arguments: &TestArguments) -> Vec<StepName> {
     const ALL: [StepName; 8] = [
         StepName::Fmt,
@@ -75,7 +75,7 @@ fn chosen(arguments: &TestArguments) -> Vec<StepName> {
     ALL.into_iter()
         .filter(|step| arguments.only.is_empty() || arguments.only.contains(step))
         .filter(|step| !arguments.skip.contains(step))
-        .filter(|step| arguments.filter.is_none() || step.runs_tests() || *step == StepName::Build)
+        .filter(|step| arguments.filter.is_none() || step.runs_tests())
         .collect()
 }
 
@@ -138,13 +138,7 @@ mod tests {
             filter: Some("mask".to_owned()),
             ..Default::default()
         });
-        let kept = [
-            StepName::Build,
-            StepName::Unit,
-            StepName::E2e,
-            StepName::Doc,
-        ];
-        assert_eq!(filtered, kept);
+        assert_eq!(filtered, [StepName::Unit, StepName::E2e, StepName::Doc]);
     }
 
     #[test]

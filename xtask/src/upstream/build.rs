@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::tool::{TOOLS, Tool};
 use crate::cli::UpstreamArguments;
-use crate::process::{Stopwatch, find_on_path, human, output};
+use crate::process::{Stopwatch, human, output};
 use crate::workspace::Workspace;
 
 /// How often progress is printed.
@@ -49,8 +49,6 @@ pub fn build(workspace: &Workspace, name: &str) -> Result<PathBuf> {
             let known: Vec<_> = TOOLS.iter().map(|tool| tool.name).collect();
             format!("no tool {name}; there are: {}", known.join(", "))
         })?;
-    find_on_path("go")
-        .with_context(|| format!("building {name} takes Go, which is not on PATH"))?;
     let module = workspace.root.join(tool.module);
     let bin = workspace.target.join("upstream/bin");
     let program = bin.join(tool.name);
