@@ -12,6 +12,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::convert::Memo;
+
 /// `metadata` as a map; `None` where it is absent or not an object.
 pub fn metadata(object: &Value) -> Option<&Map<String, Value>> {
     object.get("metadata").and_then(Value::as_object)
@@ -32,6 +34,11 @@ pub fn meta_str<'a>(object: &'a Value, field: &str) -> &'a str {
         .and_then(|m| m.get(field))
         .and_then(Value::as_str)
         .unwrap_or_default()
+}
+
+/// Is this the object's `apiVersion`?
+pub fn is_api_version(object: &Value, api_version: &str) -> bool {
+    object.get("apiVersion").and_then(Value::as_str) == Some(api_version)
 }
 
 /// Sets a string in `metadata`, or removes the field if the text is empty.
@@ -219,6 +226,8 @@ pub struct Obj {
     pub meta: Meta,
     /// The whole object as stored, `resourceVersion` included.
     pub bytes: Bytes,
+    /// Its forms at other versions, as far as they were asked for.
+    pub(crate) memo: Memo,
 }
 
 impl Obj {
@@ -238,6 +247,7 @@ impl Obj {
             api_version: head.api_version,
             meta: head.metadata,
             bytes: splice_revision(value, revision),
+            memo: Memo::default(),
         })
     }
 

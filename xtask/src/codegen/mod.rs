@@ -3,6 +3,7 @@
 //! A generator is a module here with a `pub const GENERATOR: Generator`, listed in [`GENERATORS`]. It computes files and
 //! writes none; [`run`] compares and writes. Files in its `folders` that it no longer makes are removed.
 
+pub mod builtin;
 mod command;
 pub mod crds;
 
@@ -15,7 +16,7 @@ pub use command::run;
 use crate::workspace::Workspace;
 
 /// All generators, in the order in which they run.
-pub const GENERATORS: &[Generator] = &[crds::GENERATOR];
+pub const GENERATORS: &[Generator] = &[builtin::GENERATOR, crds::GENERATOR];
 
 /// Something that computes committed files.
 #[derive(Debug, Clone, Copy)]
