@@ -3,6 +3,11 @@
 //! `cargo run --release -p apiserver-store --example commit_rate [directory]`; without a directory a
 //! temporary one is used, which may be on a disk in memory: then no flush is measured.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "measures how long the real world takes"
+)]
+
 use std::{
     path::Path,
     time::{Duration, Instant},

@@ -41,10 +41,33 @@ pub fn human(duration: Duration) -> String {
     }
 }
 
-/// The `cargo` that started this process, so that a toolchain override keeps holding.
+/// The `cargo` that started this process, so that a toolchain override keeps holding, in the environment that it has when a
+/// person starts it.
+///
+/// Cargo tells a program that it runs about the program's package. Were that passed on, build scripts that depend on those
+/// variables (ring's does) would run anew, and everything above them be compiled anew, each time a person's builds and ours
+/// take turns.
 #[must_use]
 pub fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_about_this_package) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+/// Whether Cargo sets the variable for the program that it runs, as opposed to reading it as its own configuration.
+fn is_about_this_package(variable: &str) -> bool {
+    const EXACT: [&str; 4] = [
+        "CARGO",
+        "CARGO_CRATE_NAME",
+        "CARGO_BIN_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+    ];
+    const PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    EXACT.contains(&variable) || PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
 }
 
 /// Runs a command with this process's output, after printing it.
@@ -118,6 +141,16 @@ pub fn in_ci() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_about_this_package_is_kept_from_cargo() {
+        for about in ["CARGO_MANIFEST_DIR", "CARGO_PKG_VERSION", "CARGO"] {
+            assert!(is_about_this_package(about), "{about}");
+        }
+        for configuration in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_TERM_COLOR", "PATH"] {
+            assert!(!is_about_this_package(configuration), "{configuration}");
+        }
+    }
 
     #[test]
     fn durations_read_well() {
