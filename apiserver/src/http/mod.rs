@@ -5,12 +5,14 @@
 //! parser, for all kinds.
 
 mod body;
+pub(crate) mod discovery;
 mod documents;
 mod extension;
 mod front;
 mod health;
 mod limits;
 mod metrics;
+pub(crate) mod openapi;
 mod path;
 mod resources;
 mod uri;

@@ -6,6 +6,7 @@
 mod builtin;
 mod kind;
 mod registry;
+mod version_order;
 
 pub use builtin::{BuiltinHooks, builtin_rows};
 pub use kind::{
@@ -13,3 +14,4 @@ pub use kind::{
     SelectableField, Strategy, StrategyContext,
 };
 pub use registry::{Kinds, Registry};
+pub use version_order::compare_versions;

@@ -18,7 +18,7 @@ mod types;
 mod validate;
 
 pub use model::{ListType, PatchStrategy, Schema, ValueType};
-pub(crate) use openapi::builtin_component;
+pub(crate) use openapi::{builtin_component, object_meta_reference};
 pub use parse::SchemaError;
 pub use types::{builtin_type, builtin_type_json, builtin_type_names};
 

@@ -70,6 +70,8 @@ pub struct PatchStrategy {
 pub struct Schema {
     /// A built-in type whose content this node has, besides its own.
     pub(super) reference: Option<Reference>,
+    /// The name of the built-in type that this is.
+    pub(super) type_name: Option<&'static str>,
     pub(super) value_type: ValueType,
     /// Follows Go's decoding rules (built-in types) rather than those of structural schemas.
     pub(super) builtin: bool,
@@ -303,6 +305,11 @@ impl Schema {
     /// Is the value a whole object with `apiVersion`, `kind` and `metadata` (`x-kubernetes-embedded-resource`)?
     pub fn is_embedded_resource(&self) -> bool {
         self.embedded
+    }
+
+    /// The upstream name of a built-in type, such as `io.k8s.api.core.v1.Pod`; `None` for other nodes.
+    pub fn type_name(&self) -> Option<&'static str> {
+        self.type_name
     }
 
     /// Is it of a built-in kind?

@@ -39,8 +39,9 @@ const NOT_REALLY_REQUIRED: &[(&str, &str)] = &[
 
 impl Schema {
     /// A type of the built-in table, from its line. Unknown keywords are ignored: the table is generated.
-    pub(super) fn from_builtin(name: &str, value: &Value) -> Self {
+    pub(super) fn from_builtin(name: &'static str, value: &Value) -> Self {
         let mut schema = builtin_node(value);
+        schema.type_name = Some(name);
         schema.required.retain(|field| {
             !NOT_REALLY_REQUIRED.contains(&(name, &**field)) && {
                 let default = value.pointer(&format!("/properties/{field}/default"));
