@@ -28,7 +28,12 @@ pub fn run(workspace: &Workspace, arguments: &CodegenArguments) -> Result<()> {
         let files = (generator.generate)(workspace)
             .with_context(|| format!("generate {}", generator.name))?;
         let differences = compare(&workspace.root, generator.folders, files)?;
-        println!("codegen {}: {}", generator.name, summary(&differences));
+        println!(
+            "codegen {} ({}): {}",
+            generator.name,
+            generator.about,
+            summary(&differences)
+        );
         for difference in differences {
             out_of_date += 1;
             match arguments.check {
