@@ -21,7 +21,7 @@ fn documents(folder: &str) -> Vec<(PathBuf, Value)> {
         .join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("read {}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("a readable folder").path())
         .filter(|path| {
             path.extension()
                 .is_some_and(|extension| extension == "yaml")
@@ -31,7 +31,7 @@ fn documents(folder: &str) -> Vec<(PathBuf, Value)> {
     assert!(!files.is_empty(), "no manifest in {}", folder.display());
     let mut documents = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).unwrap();
+        let text = fs::read_to_string(&file).expect("a readable manifest");
         assert!(
             text.starts_with("# "),
             "{}: no comment that says what it shows",
@@ -55,7 +55,7 @@ fn type_configs() -> BTreeMap<String, FederatedTypeConfig> {
         .map(|(file, value)| {
             let config: FederatedTypeConfig = serde_json::from_value(value.clone())
                 .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            let written: Value = serde_json::to_value(&config).unwrap();
+            let written: Value = serde_json::to_value(&config).expect("types are JSON");
             assert_eq!(
                 written["spec"],
                 value["spec"],
