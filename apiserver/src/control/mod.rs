@@ -1,1 +1,6 @@
-//! To be filled.
+//! The controllers that run inside the server. They act through the cache and the store, level-triggered: a trigger says
+//! where to look, never what happened.
+
+mod crd;
+
+pub use crd::CrdController;

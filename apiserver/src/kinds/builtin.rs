@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::custom::CrdStrategy;
 use super::kind::{
     Column, Kind, KindVersion, Origin, ScalePaths, Scope, SelectableField, Strategy,
 };
@@ -36,7 +37,7 @@ struct Row {
 /// What a built-in row gets besides the table's data, by group and resource.
 #[derive(Clone, Copy)]
 pub struct BuiltinHooks {
-    /// Its strategy.
+    /// Its strategy. Not asked for CRDs, which have their own.
     pub strategy: fn(group: &str, plural: &str) -> Arc<dyn Strategy>,
     /// Its printer columns; none means `NAME` and `AGE`.
     pub columns: fn(group: &str, plural: &str) -> Vec<Column>,
@@ -75,7 +76,7 @@ fn kind(row: Row, hooks: BuiltinHooks, epoch: u64) -> Kind {
     Kind {
         list_kind: format!("{}List", row.kind).into(),
         resource: format!("{store_group}/{}", row.plural).into(),
-        strategy: (hooks.strategy)(&row.group, &row.plural),
+        strategy: strategy(&row, hooks),
         scope: if row.namespaced {
             Scope::Namespaced
         } else {
@@ -97,6 +98,13 @@ fn kind(row: Row, hooks: BuiltinHooks, epoch: u64) -> Kind {
         origin: Origin::Builtin,
         epoch,
     }
+}
+
+fn strategy(row: &Row, hooks: BuiltinHooks) -> Arc<dyn Strategy> {
+    if &*row.plural == "customresourcedefinitions" {
+        return Arc::new(CrdStrategy);
+    }
+    (hooks.strategy)(&row.group, &row.plural)
 }
 
 /// The paths of every built-in kind with a `/scale`. The selector is a LabelSelector object (a plain map for

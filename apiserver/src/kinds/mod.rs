@@ -4,6 +4,7 @@
 //! hooks of [`Strategy`].
 
 mod builtin;
+pub mod custom;
 mod kind;
 mod registry;
 mod version_order;
