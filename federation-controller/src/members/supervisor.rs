@@ -1,0 +1,169 @@
+//! The loop that owns connect, probe and disconnect of one physical cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use kube::Client;
+use tokio::sync::watch;
+
+use super::access::{AccessError, MemberAccess};
+use super::connect::Connector;
+use super::health::{Thresholds, Track, Verdict};
+use super::member::{DOUBT_PROBE_GAP, Member, MemberState};
+use super::report::Reporter;
+use crate::clients::{Fence, GuardLayer, chain, message};
+use crate::work::{Limiter, RateLimit};
+
+/// How members are probed and used. Times of KubeFedConfig's `clusterHealthCheck`, plus our own limits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) period: Duration,
+    pub(super) timeout: Duration,
+    pub(super) thresholds: Thresholds,
+    pub(super) rate: RateLimit,
+    pub(super) request_timeout: Duration,
+}
+
+pub(super) struct Supervisor {
+    pub(super) member: Arc<Member>,
+    pub(super) access: watch::Receiver<Result<MemberAccess, AccessError>>,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) reporter: Reporter,
+    pub(super) rules: Rules,
+    pub(super) fence: Fence,
+    pub(super) metrics: crate::metrics::Metrics,
+}
+
+impl Supervisor {
+    /// Runs until dropped. `told` hears every change of the member's state.
+    pub(super) async fn run(mut self, told: impl Fn(&MemberState) + Send) {
+        let mut track = Track::new(self.rules.thresholds);
+        let mut reconnected = false;
+        loop {
+            let access = self.access.borrow_and_update().clone();
+            let connection = access
+                .map_err(|error| error.to_string())
+                .and_then(|access| self.connect(&access));
+            let ended = match connection {
+                Err(error) => {
+                    self.member.connect(None);
+                    self.conclude(&mut track, Verdict::Malformed { error }, false, &told)
+                        .await;
+                    self.access.changed().await
+                }
+                Ok((member_client, probe_client)) => {
+                    self.member.connect(Some(member_client));
+                    self.probe_loop(&probe_client, &mut track, reconnected, &told)
+                        .await
+                }
+            };
+            if ended.is_err() {
+                return;
+            }
+            reconnected = true;
+        }
+    }
+
+    /// Two clients of the same access data: probes must not wait behind the member's own traffic.
+    fn connect(&self, access: &MemberAccess) -> Result<(Client, Client), String> {
+        let guard = |rate: RateLimit, timeout: Duration| GuardLayer {
+            limiter: Arc::new(Limiter::new(rate)),
+            fence: self.fence.clone(),
+            timeout,
+        };
+        let free = RateLimit {
+            per_second: 0.0,
+            burst: 1,
+        };
+        let connect = |guard: &GuardLayer| {
+            self.connector
+                .connect(self.member.name(), access, guard)
+                .map_err(|error| chain(&error))
+        };
+        Ok((
+            connect(&guard(self.rules.rate, self.rules.request_timeout))?,
+            connect(&guard(free, self.rules.timeout))?,
+        ))
+    }
+
+    /// Probes every period until the access data changes. A doubt brings the next probe forward.
+    async fn probe_loop(
+        &mut self,
+        probe_client: &Client,
+        track: &mut Track,
+        mut reconnected: bool,
+        told: &(impl Fn(&MemberState) + Send),
+    ) -> Result<(), watch::error::RecvError> {
+        loop {
+            let verdict = probe(probe_client, self.rules.timeout).await;
+            self.conclude(track, verdict, reconnected, told).await;
+            reconnected = false;
+            let doubted = async {
+                tokio::time::sleep(DOUBT_PROBE_GAP).await;
+                self.member.doubted().await;
+            };
+            tokio::select! {
+                changed = self.access.changed() => return changed,
+                () = tokio::time::sleep(self.rules.period) => {}
+                () = doubted => {}
+            }
+        }
+    }
+
+    async fn conclude(
+        &self,
+        track: &mut Track,
+        verdict: Verdict,
+        reconnected: bool,
+        told: &(impl Fn(&MemberState) + Send),
+    ) {
+        let name = self.member.name();
+        let reported = track.observe(verdict).clone();
+        self.metrics.cluster_ready(name, reported.is_ready());
+        if let Some(state) = self.member.judge(&reported, reconnected) {
+            match &state {
+                MemberState::NotReady { message, .. } => {
+                    tracing::warn!(cluster = name, reason = %message, "cluster is not ready");
+                }
+                _ => tracing::info!(cluster = name, "cluster is ready"),
+            }
+            told(&state);
+        }
+        self.reporter.report(name, &reported).await;
+    }
+}
+
+/// Asks `/healthz`, and `/version` if that is `ok`.
+async fn probe(probe_client: &Client, timeout: Duration) -> Verdict {
+    let asked = tokio::time::timeout(timeout, probe_client.request_text(get("/healthz"))).await;
+    let body = match asked {
+        Err(_) => {
+            return Verdict::Unreachable {
+                error: format!("no answer within {} s", timeout.as_secs_f32()),
+            };
+        }
+        Ok(Err(error)) => {
+            return Verdict::Unreachable {
+                error: message(&error),
+            };
+        }
+        Ok(Ok(body)) => body,
+    };
+    if !body.trim().eq_ignore_ascii_case("ok") {
+        return Verdict::NotReady;
+    }
+    let version = tokio::time::timeout(timeout, probe_client.apiserver_version()).await;
+    Verdict::Ready {
+        version: version
+            .ok()
+            .and_then(Result::ok)
+            .map(|info| info.git_version),
+    }
+}
+
+fn get(path: &str) -> Request<Vec<u8>> {
+    let mut request = Request::new(Vec::new());
+    *request.uri_mut() = path.parse().expect("constant paths are URIs");
+    request
+}
