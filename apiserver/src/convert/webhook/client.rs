@@ -194,11 +194,3 @@ fn make_config(ca_bundle: &[u8]) -> Result<ClientConfig, String> {
         .map_err(|error| error.to_string())?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
-
-/// Is it PEM with at least one certificate that can be trusted? Empty is fine: there is no bundle then.
-pub(crate) fn is_ca_bundle(ca_bundle: &[u8]) -> bool {
-    let mut certificates = CertificateDer::pem_slice_iter(ca_bundle).peekable();
-    ca_bundle.is_empty()
-        || (certificates.peek().is_some()
-            && certificates.all(|one| one.is_ok_and(|der| RootCertStore::empty().add(der).is_ok())))
-}

@@ -7,6 +7,7 @@ mod row;
 mod strategy;
 #[cfg(test)]
 mod tests;
+mod validate;
 
 pub use definition::{CRD_FINALIZER, CRD_RESOURCE};
 pub use names::{AcceptedNames, NameConflict};

@@ -37,8 +37,7 @@ impl Strategy for CrdStrategy {
         old: Option<&Value>,
         _: &StrategyContext<'_>,
     ) -> Vec<FieldError> {
-        let _ = (object, old);
-        Vec::new()
+        super::validate::validate(object, old)
     }
 
     fn allows_unconditional_update(&self) -> bool {
