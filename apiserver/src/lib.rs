@@ -23,6 +23,7 @@ pub mod object;
 pub mod request;
 pub mod schema;
 pub mod seams;
+pub mod selector;
 pub mod server;
 pub mod status;
 pub mod verbs;

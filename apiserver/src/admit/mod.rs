@@ -4,12 +4,18 @@
 //! [`Admission::mutate`], then every [`Admission::validate`]. On a retried update they run again, so they must be
 //! idempotent and must not act on the world themselves.
 
+mod chain;
+mod lifecycle;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::kinds::{Kind, KindVersion};
 use crate::request::{UserInfo, Warnings};
 use crate::status::ApiError;
+
+pub(crate) use chain::{mutate, validate};
+pub use lifecycle::{IMMORTAL_NAMESPACES, NamespaceLifecycle};
 
 /// What is done to the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

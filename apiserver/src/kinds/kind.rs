@@ -157,6 +157,45 @@ pub trait Strategy: Send + Sync {
     fn initial_finalizers(&self) -> &'static [&'static str] {
         &[]
     }
+
+    /// The syntax of `metadata.name`.
+    fn name_rule(&self) -> NameRule {
+        NameRule::Subdomain
+    }
+
+    /// Does `metadata.generation` count the changes of the object's intent?
+    fn tracks_generation(&self) -> bool {
+        true
+    }
+
+    /// Is the deleted object itself the answer to DELETE, instead of a `Status`?
+    fn returns_deleted(&self) -> bool {
+        false
+    }
+
+    /// Must a deleted object stay although it has no finalizers (namespaces: `spec.finalizers`)?
+    fn holds_deletion(&self, object: &Value) -> bool {
+        let _ = object;
+        false
+    }
+
+    /// Changes an object that has just got its `deletionTimestamp`.
+    fn prepare_delete(&self, object: &mut Value) {
+        let _ = object;
+    }
+}
+
+/// The rules for names (`k8s.io/apimachinery/pkg/api/validation`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameRule {
+    /// RFC 1123 subdomain: most kinds, all custom ones.
+    Subdomain,
+    /// RFC 1123 label: namespaces.
+    Label,
+    /// RFC 1035 label: services.
+    Label1035,
+    /// Anything that can stand between two slashes of a path: RBAC kinds.
+    PathSegment,
 }
 
 /// The strategy of a built-in kind that does nothing differently.

@@ -11,7 +11,7 @@ mod version_order;
 
 pub use builtin::{BuiltinHooks, builtin_rows};
 pub use kind::{
-    Cell, Column, CustomResource, Kind, KindVersion, Origin, Plain, ScalePaths, Scope,
+    Cell, Column, CustomResource, Kind, KindVersion, NameRule, Origin, Plain, ScalePaths, Scope,
     SelectableField, Strategy, StrategyContext,
 };
 pub use registry::{Kinds, Registry};

@@ -1,0 +1,11 @@
+//! The rules of `metadata`, the same for every kind (`k8s.io/apimachinery/pkg/api/validation`).
+
+mod names;
+mod types;
+mod update;
+mod validate;
+
+pub(crate) use names::{generate_name, name_problems};
+pub(crate) use types::{check_types, prune_unknown};
+pub(crate) use update::validate_update;
+pub(crate) use validate::validate_metadata;
