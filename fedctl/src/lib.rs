@@ -7,7 +7,9 @@ pub mod cli;
 mod commands;
 mod hub;
 mod local;
+mod objects;
 mod print;
+mod registration;
 mod resolve;
 
 use std::process::ExitCode;
@@ -43,7 +45,8 @@ pub fn run() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let global = &cli.global;
     match cli.command {
-        Command::Up(_) | Command::Playground(_) => anyhow::bail!("later"),
+        Command::Up(args) => local::up(&args).await,
+        Command::Playground(args) => local::playground(&args).await,
         Command::Join(args) => commands::join(global, &args).await,
         Command::Unjoin(args) => commands::unjoin(global, &args).await,
         Command::Enable(args) => commands::enable(global, &args).await,

@@ -9,14 +9,14 @@ use federation_api::kinds::{
 };
 use federation_api::names;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::core::Status;
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::discovery::{ApiCapabilities, Discovery, Scope as DiscoveredScope};
 use kube::runtime::wait::{await_condition, conditions};
 
 use super::member;
 use crate::cli::{Disable, Enable, Global};
 use crate::hub::Hub;
+use crate::objects::delete;
 use crate::{print, resolve};
 
 /// How long to wait for the controller before saying that it may not be running.
@@ -260,16 +260,4 @@ pub(crate) async fn disable(global: &Global, args: &Disable) -> anyhow::Result<(
         println!("customresourcedefinition {crd} deleted");
     }
     Ok(())
-}
-
-/// Deletes, and takes "it is gone already" for done.
-async fn delete<K>(api: &Api<K>, name: &str) -> anyhow::Result<()>
-where
-    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
-{
-    match api.delete(name, &DeleteParams::default()).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if Status::is_not_found(&status) => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot delete {name}")),
-    }
 }

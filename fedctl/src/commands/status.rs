@@ -208,13 +208,7 @@ fn state(entry: &MemberEntry) -> String {
         .reason
         .as_ref()
         .or(entry.status.as_ref())
-        .and_then(|reason| {
-            serde_json::to_value(reason)
-                .ok()?
-                .as_str()
-                .map(str::to_owned)
-        })
-        .unwrap_or_else(|| "OK".to_owned())
+        .map_or_else(|| "OK".to_owned(), ToString::to_string)
 }
 
 fn version(entry: &MemberEntry) -> String {

@@ -1,0 +1,288 @@
+//! A member's service account, and its registration on the hub.
+//!
+//! The objects and their names are `kubefedctl`'s, so that a cluster joined by either can be unjoined by either.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use federation_api::kinds::{KubeFedCluster, KubeFedClusterSpec, SecretRef, TlsValidation};
+use federation_api::names;
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::api::{Api, ObjectMeta, PostParams};
+use kube::config::Kubeconfig;
+use kube::{Client, Config};
+use serde_json::{Value, json};
+
+use crate::hub;
+use crate::objects::{delete, ensure};
+
+/// How long the member may take to fill in the token (KubeFed's own patience).
+const TOKEN_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a member is to be registered.
+pub(crate) struct Registration {
+    /// Name of the KubeFedCluster.
+    pub(crate) name: String,
+    /// Name of the Secret on the hub; generated if not given.
+    pub(crate) secret_name: Option<String>,
+    /// Labels of the KubeFedCluster.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// RBAC rules of the service account.
+    pub(crate) rules: Value,
+}
+
+/// Rules that allow everything: what KubeFed's join grants.
+pub(crate) fn all_rules() -> Value {
+    json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, {"nonResourceURLs": ["*"], "verbs": ["get"]}])
+}
+
+/// The member that is joined or unjoined.
+pub(crate) struct Member {
+    member_client: Client,
+    /// Address of its API server.
+    pub(crate) endpoint: String,
+    ca_bundle: Option<String>,
+    insecure: bool,
+    proxy_url: Option<String>,
+    /// Name of the service account and of what belongs to it: `<cluster>-<hub>`.
+    pub(crate) account: String,
+}
+
+impl Member {
+    /// Connects to the member that a kubeconfig's context names: the given one, the one called like the cluster, or the current one.
+    pub(crate) async fn connect(
+        file: Option<&Path>,
+        context: Option<&str>,
+        name: &str,
+        host: &str,
+    ) -> anyhow::Result<Self> {
+        let kubeconfig = hub::read_kubeconfig(file, false)?;
+        let context = match context {
+            Some(context) => Some(context.to_owned()),
+            None => kubeconfig
+                .contexts
+                .iter()
+                .any(|c| c.name == name)
+                .then(|| name.to_owned()),
+        };
+        let insecure = is_insecure(&kubeconfig, context.as_deref());
+        let config = hub::load(file, context.as_deref(), false).await?;
+        let mut member = Self {
+            endpoint: config
+                .cluster_url
+                .to_string()
+                .trim_end_matches('/')
+                .to_owned(),
+            ca_bundle: ca_bundle(&config),
+            insecure,
+            proxy_url: config.proxy_url.as_ref().map(ToString::to_string),
+            account: format!("{name}-{host}"),
+            member_client: Client::try_from(config)
+                .context("cannot use the member's kubeconfig")?,
+        };
+        let version = member
+            .member_client
+            .apiserver_version()
+            .await
+            .with_context(|| format!("cannot reach the member at {}", member.endpoint))?;
+        tracing::debug!(version = version.git_version, "member");
+        if member.insecure {
+            member.ca_bundle = None;
+        }
+        Ok(member)
+    }
+
+    /// Name of the cluster role and its binding.
+    pub(crate) fn role(&self) -> String {
+        format!("kubefed-controller-manager:{}", self.account)
+    }
+
+    /// Makes namespace, service account, token secret, role and binding; those that are there already stay.
+    async fn prepare(&self, namespace: &str, rules: Value) -> anyhow::Result<()> {
+        let client = &self.member_client;
+        let meta = |name: &str| json!({"name": name});
+        let role = self.role();
+        ensure::<Namespace>(
+            &Api::all(client.clone()),
+            json!({"metadata": meta(namespace)}),
+        )
+        .await?;
+        ensure::<ServiceAccount>(
+            &Api::namespaced(client.clone(), namespace),
+            json!({
+                "metadata": {"name": self.account, "annotations": {"kubernetes.io/enforce-mountable-secrets": "true"}},
+                "automountServiceAccountToken": false,
+            }),
+        )
+        .await?;
+        ensure::<Secret>(
+            &Api::namespaced(client.clone(), namespace),
+            json!({
+                "metadata": {"name": self.account, "annotations": {"kubernetes.io/service-account.name": self.account}},
+                "type": "kubernetes.io/service-account-token",
+            }),
+        )
+        .await?;
+        ensure::<ClusterRole>(
+            &Api::all(client.clone()),
+            json!({"metadata": meta(&role), "rules": rules}),
+        )
+        .await?;
+        ensure::<ClusterRoleBinding>(
+            &Api::all(client.clone()),
+            json!({
+                "metadata": meta(&role),
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "subjects": [{"kind": "ServiceAccount", "name": self.account, "namespace": namespace}],
+            }),
+        )
+        .await
+    }
+
+    /// Waits for the token that the member writes into the secret.
+    async fn token(&self, namespace: &str) -> anyhow::Result<String> {
+        let secrets: Api<Secret> = Api::namespaced(self.member_client.clone(), namespace);
+        let ready = kube::runtime::wait::await_condition(
+            secrets,
+            &self.account,
+            |secret: Option<&Secret>| token_of(secret).is_some(),
+        );
+        let secret = tokio::time::timeout(TOKEN_PATIENCE, ready)
+            .await
+            .with_context(|| format!("the member put no token into secret {}/{} within {} s: does it run a token controller?", namespace, self.account, TOKEN_PATIENCE.as_secs()))?
+            .context("cannot watch the token's secret")?;
+        token_of(secret.as_ref()).context("the token vanished again")
+    }
+
+    /// Makes the service account in the member, and the Secret and the KubeFedCluster on the hub.
+    pub(crate) async fn register(
+        &self,
+        hub_client: &Client,
+        namespace: &str,
+        registration: Registration,
+    ) -> anyhow::Result<KubeFedCluster> {
+        self.prepare(namespace, registration.rules.clone()).await?;
+        let token = self.token(namespace).await?;
+        let secrets: Api<Secret> = Api::namespaced(hub_client.clone(), namespace);
+        let secret = secrets
+            .create(&PostParams::default(), &secret(&registration, &token))
+            .await
+            .context("cannot make the token's Secret on the hub")?;
+        let mut cluster = KubeFedCluster::new(
+            &registration.name,
+            KubeFedClusterSpec {
+                api_endpoint: self.endpoint.clone(),
+                ca_bundle: self.ca_bundle.clone(),
+                secret_ref: SecretRef {
+                    name: secret.metadata.name.unwrap_or_default(),
+                },
+                disabled_tls_validations: if self.insecure {
+                    vec![TlsValidation::All]
+                } else {
+                    Vec::new()
+                },
+                proxy_url: self.proxy_url.clone(),
+            },
+        );
+        cluster.metadata.labels = (!registration.labels.is_empty()).then_some(registration.labels);
+        let clusters: Api<KubeFedCluster> = Api::namespaced(hub_client.clone(), namespace);
+        clusters
+            .create(&PostParams::default(), &cluster)
+            .await
+            .with_context(|| {
+                format!(
+                    "cannot register cluster \"{}\" on the hub",
+                    registration.name
+                )
+            })
+    }
+
+    /// Takes away what [`Member::register`] made in the member.
+    pub(crate) async fn clean(&self, namespace: &str) -> anyhow::Result<()> {
+        let client = &self.member_client;
+        let role = self.role();
+        delete::<ClusterRoleBinding>(&Api::all(client.clone()), &role).await?;
+        delete::<ClusterRole>(&Api::all(client.clone()), &role).await?;
+        delete::<Secret>(&Api::namespaced(client.clone(), namespace), &self.account).await?;
+        delete::<ServiceAccount>(&Api::namespaced(client.clone(), namespace), &self.account)
+            .await?;
+        delete::<Namespace>(&Api::all(client.clone()), namespace).await
+    }
+}
+
+fn is_insecure(kubeconfig: &Kubeconfig, context: Option<&str>) -> bool {
+    let current = context.or(kubeconfig.current_context.as_deref());
+    let cluster = kubeconfig
+        .contexts
+        .iter()
+        .find(|c| Some(c.name.as_str()) == current)
+        .and_then(|c| c.context.as_ref())
+        .map(|c| c.cluster.as_str());
+    kubeconfig
+        .clusters
+        .iter()
+        .find(|c| Some(c.name.as_str()) == cluster)
+        .and_then(|c| c.cluster.as_ref())
+        .and_then(|c| c.insecure_skip_tls_verify)
+        .unwrap_or(false)
+}
+
+/// The member's CA as base64 of PEM, from the DER that the client configuration holds.
+fn ca_bundle(config: &Config) -> Option<String> {
+    let roots = config.root_cert.as_ref()?;
+    let pem: String = roots
+        .iter()
+        .map(|der| {
+            let body = base64(der);
+            let lines: Vec<&str> = body
+                .as_bytes()
+                .chunks(64)
+                .filter_map(|l| std::str::from_utf8(l).ok())
+                .collect();
+            format!(
+                "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+                lines.join("\n")
+            )
+        })
+        .collect();
+    Some(base64(pem.as_bytes()))
+}
+
+fn token_of(secret: Option<&Secret>) -> Option<String> {
+    let data = secret?.data.as_ref()?.get(names::SECRET_TOKEN_KEY)?;
+    let token = String::from_utf8(data.0.clone()).ok()?;
+    (!token.is_empty()).then_some(token)
+}
+
+fn secret(registration: &Registration, token: &str) -> Secret {
+    let metadata = match &registration.secret_name {
+        Some(name) => ObjectMeta {
+            name: Some(name.clone()),
+            ..ObjectMeta::default()
+        },
+        None => ObjectMeta {
+            generate_name: Some(format!("{}-", registration.name)),
+            ..ObjectMeta::default()
+        },
+    };
+    let data = BTreeMap::from([(
+        names::SECRET_TOKEN_KEY.to_owned(),
+        k8s_openapi::ByteString(token.as_bytes().to_vec()),
+    )]);
+    Secret {
+        metadata,
+        data: Some(data),
+        ..Secret::default()
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    // k8s-openapi's ByteString is base64 in JSON.
+    match serde_json::to_value(k8s_openapi::ByteString(bytes.to_vec())) {
+        Ok(Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
