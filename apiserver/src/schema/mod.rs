@@ -20,6 +20,7 @@ mod validate;
 pub use model::{ListType, PatchStrategy, Schema, ValueType};
 pub(crate) use openapi::{builtin_component, object_meta_reference};
 pub use parse::SchemaError;
+pub(crate) use types::builtin_types_digest;
 pub use types::{builtin_type, builtin_type_json, builtin_type_names};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! for costs neither time nor memory: pages of the table that are never read are never loaded.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use serde_json::Value;
@@ -65,6 +66,16 @@ pub fn builtin_type_names() -> impl Iterator<Item = &'static str> {
     TABLE
         .lines()
         .filter_map(|line| Some(line.split_once('\t')?.0))
+}
+
+/// Stands for the whole content of the table.
+pub(crate) fn builtin_types_digest() -> u64 {
+    static DIGEST: LazyLock<u64> = LazyLock::new(|| {
+        let mut hasher = DefaultHasher::new();
+        TABLE.hash(&mut hasher);
+        hasher.finish()
+    });
+    *DIGEST
 }
 
 /// The table's own copy of a type name.

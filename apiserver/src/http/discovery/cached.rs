@@ -33,6 +33,7 @@ impl Document {
     }
 }
 
+/// SHA-512 in upper-case hex.
 pub(crate) fn hash(bytes: &[u8]) -> String {
     Sha512::digest(bytes)
         .iter()

@@ -10,6 +10,6 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use aggregated::{AggregatedVersion, aggregated};
-pub(crate) use cached::{Discovery, DiscoveryPath, Document};
+pub(crate) use aggregated::AggregatedVersion;
+pub(crate) use cached::{Discovery, DiscoveryPath, Document, hash};
 pub(crate) use order::group_versions;

@@ -1,18 +1,19 @@
-//! The documents as bytes, and the root that lists them with their hashes.
+//! The documents as bytes, and the root that lists them with their hashes. Listing them builds none.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use super::fingerprint::fingerprint;
 use super::paths;
 use crate::http::discovery::{Document, group_versions};
 use crate::kinds::Kinds;
 
-/// Whole documents that are kept; of all others only the hash is, as they are large and seldom read twice.
+/// Documents that are kept: they are large, clients keep them too, and building one anew takes milliseconds.
 const KEPT: usize = 3;
 
-/// The OpenAPI documents. Only the group versions whose rows changed are built anew when the table changes.
+/// The OpenAPI documents, built when they are asked for.
 #[derive(Debug, Default)]
 pub(crate) struct OpenApi(Mutex<State>);
 
@@ -55,29 +56,28 @@ impl OpenApi {
     /// `/openapi/v3/<path>`, where the path is `api/v1` or `apis/<group>/<version>`; `None` if there is no such document.
     pub(crate) fn document(&self, kinds: &Arc<Kinds>, path: &str) -> Option<Document> {
         let (group, version) = parse(path)?;
-        let epochs = epochs(kinds, group, version);
-        if epochs.is_empty() {
+        if epochs(kinds, group, version).is_empty() {
             return None;
         }
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = state
-            .hashes
-            .get(path)
-            .filter(|hashed| hashed.epochs == epochs)
-            .map(|hashed| hashed.hash.clone());
-        if let Some(hash) = current
-            && let Some((_, document)) = state
-                .recent
-                .iter()
-                .find(|(known, document)| known == path && document.hash == hash)
-        {
+        let hash = state.hash(kinds, path);
+        let kept = |(known, document): &&(String, Document)| known == path && document.hash == hash;
+        if let Some((_, document)) = state.recent.iter().find(kept) {
             return Some(document.clone());
         }
-        Some(state.build(kinds, path, group, version, epochs))
+        let body = paths::document(kinds, group, version).to_string().into();
+        let document = Document { body, hash };
+        state.recent.retain(|(known, _)| known != path);
+        if state.recent.len() >= KEPT {
+            state.recent.remove(0);
+        }
+        state.recent.push((path.to_owned(), document.clone()));
+        Some(document)
     }
 }
 
 impl State {
+    /// The hash of a document, without building it.
     fn hash(&mut self, kinds: &Kinds, path: &str) -> Arc<str> {
         let Some((group, version)) = parse(path) else {
             return Arc::from("");
@@ -86,31 +86,13 @@ impl State {
         if let Some(known) = self.hashes.get(path).filter(|known| known.epochs == epochs) {
             return known.hash.clone();
         }
-        self.build(kinds, path, group, version, epochs).hash
-    }
-
-    fn build(
-        &mut self,
-        kinds: &Kinds,
-        path: &str,
-        group: &str,
-        version: &str,
-        epochs: Vec<u64>,
-    ) -> Document {
-        let document = Document::new(&paths::document(kinds, group, version));
-        self.hashes.insert(
-            path.to_owned(),
-            Hashed {
-                epochs,
-                hash: document.hash.clone(),
-            },
-        );
-        self.recent.retain(|(known, _)| known != path);
-        if self.recent.len() >= KEPT {
-            self.recent.remove(0);
-        }
-        self.recent.push((path.to_owned(), document.clone()));
-        document
+        let hash: Arc<str> = fingerprint(kinds, group, version).into();
+        let hashed = Hashed {
+            epochs,
+            hash: hash.clone(),
+        };
+        self.hashes.insert(path.to_owned(), hashed);
+        hash
     }
 }
 

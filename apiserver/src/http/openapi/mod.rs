@@ -5,6 +5,7 @@
 
 mod cached;
 mod components;
+mod fingerprint;
 mod operations;
 mod paths;
 #[cfg(test)]

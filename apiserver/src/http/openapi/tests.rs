@@ -97,3 +97,67 @@ fn check(whole: &Value, value: &Value) {
         _ => {}
     }
 }
+
+fn with_custom(schema: Value) -> Arc<Kinds> {
+    let crd = json!({"metadata": {"uid": "u"}, "spec": {"group": "example.org", "scope": "Namespaced",
+        "names": {"plural": "foos", "singular": "foo", "kind": "Foo", "listKind": "FooList"},
+        "versions": [{"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+            "schema": {"openAPIV3Schema": {"type": "object", "description": "A foo.", "properties": {"spec": schema}}}}]}});
+    let names = crate::kinds::custom::AcceptedNames::parse(&crd["spec"]["names"]);
+    let row = crate::kinds::custom::custom_row(&crd, &names, false, 1 << 20).unwrap();
+    Arc::new(Kinds::new(kinds().iter().cloned().chain([Arc::new(row)])))
+}
+
+#[test]
+fn custom_kinds_are_described_as_their_definition_says() {
+    let kinds = with_custom(
+        json!({"type": "object", "description": "What is wanted.", "properties": {"n": {"type": "integer"}}}),
+    );
+    let open_api = OpenApi::default();
+    let found = open_api.document(&kinds, "apis/example.org/v1").unwrap();
+    let document: Value = serde_json::from_slice(&found.body).unwrap();
+    let foo = &document["components"]["schemas"]["org.example.v1.Foo"];
+    assert_eq!(
+        foo["x-kubernetes-group-version-kind"],
+        json!([{"group": "example.org", "kind": "Foo", "version": "v1"}])
+    );
+    assert_eq!(
+        foo["properties"]["spec"]["properties"]["n"]["type"],
+        "integer"
+    );
+    assert_eq!(foo["description"], "A foo.");
+    let metadata = &foo["properties"]["metadata"]["allOf"][0]["$ref"];
+    assert_eq!(
+        metadata,
+        "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+    );
+    let patch =
+        &document["paths"]["/apis/example.org/v1/namespaces/{namespace}/foos/{name}"]["patch"];
+    assert_eq!(patch["operationId"], "patchExampleOrgV1NamespacedFoo");
+    assert!(
+        patch["requestBody"]["content"]
+            .get("application/strategic-merge-patch+json")
+            .is_none()
+    );
+    check(&document, &document);
+}
+
+#[test]
+fn a_hash_changes_with_its_document_only() {
+    let hash =
+        |kinds: &Arc<Kinds>, path: &str| OpenApi::default().document(kinds, path).unwrap().hash;
+    let (one, other) = (
+        with_custom(json!({"type": "string"})),
+        with_custom(json!({"type": "integer"})),
+    );
+    assert_eq!(hash(&one, "apis/apps/v1"), hash(&other, "apis/apps/v1"));
+    assert_eq!(
+        hash(&one, "apis/example.org/v1"),
+        hash(&one, "apis/example.org/v1")
+    );
+    assert_ne!(
+        hash(&one, "apis/example.org/v1"),
+        hash(&other, "apis/example.org/v1")
+    );
+    assert_ne!(hash(&one, "apis/apps/v1"), hash(&one, "api/v1"));
+}
