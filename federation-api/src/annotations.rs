@@ -29,9 +29,9 @@ pub const CELL_DELETION_ORPHAN: &str = "Orphan";
 /// Value of [`CELL_DELETION_POLICY`]: member objects are deleted with the cell.
 pub const CELL_DELETION_DELETE: &str = "Delete";
 
-/// On a member object: sorted, comma-separated annotation keys that were taken from the template under the type's
-/// annotation policy, so that a key that leaves the template can be removed even after the policy changed.
-pub const PROPAGATED_KEYS: &str = "koinon.io/propagated-annotations";
+/// On a member object: sorted, comma-separated label keys that came from the template, so that one that leaves the
+/// template can be told from one that the member added and keeps.
+pub const PROPAGATED_LABELS: &str = "koinon.io/propagated-labels";
 
 /// On a derived `KubeFedCluster`: the namespace of the physical cluster that its objects land in.
 pub const MEMBER_NAMESPACE: &str = "koinon.io/member-namespace";

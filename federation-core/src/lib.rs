@@ -1,1 +1,27 @@
 //! Koinon's decisions as pure functions. No I/O, no clock.
+//!
+//! | question | module |
+//! | --- | --- |
+//! | how does an object read in the other version? | [`conversion`] |
+//! | which members does it name, and which of them may be touched? | [`placement`], [`mask`], [`selector`], [`tenancy`] |
+//! | what exactly must stand in a member? | [`overrides`], [`annotation_policy`], [`retention`] |
+//! | is it there already? | [`version`] |
+//! | how are wrong fields named? | [`field`] |
+//!
+//! Same input, same output, down to the order of lists. Nothing here panics on ill-formed objects.
+
+pub mod annotation_policy;
+pub mod conversion;
+pub mod field;
+mod go_json;
+pub mod mask;
+pub mod member;
+pub mod overrides;
+pub mod placement;
+pub mod retention;
+pub mod selector;
+pub mod tenancy;
+pub mod version;
+
+#[cfg(test)]
+mod testing;
