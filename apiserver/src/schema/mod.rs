@@ -9,6 +9,7 @@
 //!
 //! Rules in CEL (`x-kubernetes-validations`) are kept and shown, but not evaluated here.
 
+mod decode;
 mod default;
 mod model;
 mod openapi;

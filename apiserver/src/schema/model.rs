@@ -108,6 +108,11 @@ impl Reference {
         }
     }
 
+    /// The name of the type.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(super) fn target(&self) -> &'static Schema {
         self.target
             .get_or_init(|| types::builtin_type(self.name).unwrap_or(types::anything()))

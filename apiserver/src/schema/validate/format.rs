@@ -59,7 +59,7 @@ static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Does the text have the format? Unknown formats accept everything.
-pub(super) fn matches(format: &str, text: &str) -> bool {
+pub(in crate::schema) fn matches(format: &str, text: &str) -> bool {
     match format {
         "date-time" | "datetime" => text.parse::<jiff::Timestamp>().is_ok(),
         "date" => text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok(),
@@ -88,7 +88,7 @@ pub(super) fn matches(format: &str, text: &str) -> bool {
 }
 
 /// `resource.Quantity`.
-pub(super) fn is_quantity(text: &str) -> bool {
+pub(in crate::schema) fn is_quantity(text: &str) -> bool {
     QUANTITY.is_match(text)
 }
 

@@ -15,6 +15,9 @@ use serde_json::Value;
 use super::model::Schema;
 use crate::status::FieldError;
 
+pub(super) use format::is_quantity;
+pub(super) use format::matches as has_format;
+
 impl Schema {
     /// What is wrong with `value`; nothing if it is valid. Expects pruned and defaulted objects.
     ///
