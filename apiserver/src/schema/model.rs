@@ -373,7 +373,7 @@ impl Schema {
     /// A null that stands for an absent field: Go's decoding, or a structural schema that is not nullable.
     pub(super) fn null_is_absent(&self) -> bool {
         !self.nullable
-            && !(self.builtin && self.value_type() == ValueType::Any && !self.is_quantity())
+            && (!self.builtin || self.value_type() != ValueType::Any || self.is_quantity())
     }
 
     pub(super) fn is_quantity(&self) -> bool {

@@ -37,11 +37,17 @@ const NOT_REALLY_REQUIRED: &[(&str, &str)] = &[
     ("io.k8s.apimachinery.pkg.apis.meta.v1.Condition", "message"),
 ];
 
+/// The types of CustomResourceDefinitions, whose own validation says what is missing.
+const DEFINITIONS: &str = "io.k8s.apiextensions-apiserver.";
+
 impl Schema {
     /// A type of the built-in table, from its line. Unknown keywords are ignored: the table is generated.
     pub(super) fn from_builtin(name: &'static str, value: &Value) -> Self {
         let mut schema = builtin_node(value);
         schema.type_name = Some(name);
+        if name.starts_with(DEFINITIONS) {
+            schema.required.clear();
+        }
         schema.required.retain(|field| {
             !NOT_REALLY_REQUIRED.contains(&(name, &**field)) && {
                 let default = value.pointer(&format!("/properties/{field}/default"));

@@ -43,10 +43,6 @@ impl Strategy for CrdStrategy {
     fn allows_unconditional_update(&self) -> bool {
         false
     }
-
-    fn initial_finalizers(&self) -> &'static [&'static str] {
-        &[CRD_FINALIZER]
-    }
 }
 
 /// Puts the finalizer in.

@@ -142,7 +142,7 @@ fn is_isbn10(text: &str) -> bool {
         };
         sum += value * (index as u32 + 1);
     }
-    code.len() == 10 && sum % 11 == 0
+    code.len() == 10 && sum.is_multiple_of(11)
 }
 
 fn is_isbn13(text: &str) -> bool {
@@ -154,7 +154,7 @@ fn is_isbn13(text: &str) -> bool {
         .enumerate()
         .map(|(i, v)| v * if i % 2 == 0 { 1 } else { 3 })
         .sum();
-    values.len() == 13 && sum % 10 == 0
+    values.len() == 13 && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

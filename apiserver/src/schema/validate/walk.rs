@@ -217,7 +217,8 @@ fn type_mismatch(schema: &Schema, value: &Value) -> Option<&'static str> {
             ValueType::Integer => is_integer(value),
         }
     };
-    (!fits && !(value.is_null() && schema.nullable)).then_some(found)
+    let allowed = fits || (value.is_null() && schema.nullable);
+    (!allowed).then_some(found)
 }
 
 /// Integers, and floats without a fraction.
