@@ -94,7 +94,7 @@ pub struct SqliteBackend {
     pub(super) values: ValueCodec,
     pub(super) file: PathBuf,
     // Last, so that it is released after the connections.
-    _lock: DirectoryLock,
+    lock: Mutex<Option<DirectoryLock>>,
 }
 
 impl SqliteBackend {
@@ -129,17 +129,20 @@ impl SqliteBackend {
             readers,
             values: ValueCodec,
             file,
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         })
     }
 
     /// Closes the readers, then the writer, whose closing moves the WAL into the database and removes it.
     pub(super) async fn shut(&self) -> Result<(), BackendError> {
         self.readers.close().await;
-        match self.writer.lock().await.take() {
-            Some(writer) => Ok(writer.close().await?),
+        let closed = match self.writer.lock().await.take() {
+            Some(writer) => writer.close().await,
             None => Ok(()),
-        }
+        };
+        // Only now may another server have the directory.
+        self.lock.lock().await.take();
+        Ok(closed?)
     }
 }
 

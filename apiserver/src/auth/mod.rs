@@ -10,7 +10,7 @@
 mod authenticate;
 mod authorize;
 pub(crate) mod impersonate;
-mod service_account;
+pub(crate) mod service_account;
 mod token;
 pub(crate) mod x509;
 

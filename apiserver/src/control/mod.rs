@@ -2,5 +2,7 @@
 //! where to look, never what happened.
 
 mod crd;
+pub(crate) mod events;
+pub(crate) mod tokens;
 
 pub use crd::CrdController;

@@ -5,12 +5,12 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures::FutureExt;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::body::{self, Body};
 use super::extension::{Extension, Extensions};
@@ -18,7 +18,7 @@ use super::health::{self, HealthCheck};
 use super::limits::{self, InFlight, Limits};
 use super::metrics::{Metrics, RequestLabels};
 use super::path::{self, Target};
-use super::{documents, resources, uri, version, warn};
+use super::{compress, documents, resources, uri, version, warn};
 use crate::api::Api;
 use crate::auth::{Action, Authentication, Authorizer, ClientCertificate, Decision, impersonate};
 use crate::request::{Query, UserInfo, Verb, Warnings};
@@ -254,8 +254,9 @@ impl Front {
         warnings: Warnings,
         labels: &mut RequestLabels,
     ) -> Result<Response<Body>, ApiError> {
-        match (route.extension, route.target) {
-            (Some(extension), _) => Ok(extension.handle(request, user).await),
+        let gzip = compress::wanted(request.headers());
+        let response = match (route.extension, route.target) {
+            (Some(extension), _) => return Ok(extension.handle(request, user).await),
             (None, Target::Resource(path)) => {
                 let asked = resources::Asked {
                     path,
@@ -263,10 +264,15 @@ impl Front {
                     query: route.query,
                     warnings,
                 };
-                resources::answer(self, request, asked, labels).await
+                resources::answer(self, request, asked, labels).await?
             }
-            (None, Target::Path(path)) => documents::answer(self, &request, &path),
-        }
+            (None, Target::Path(path)) => documents::answer(self, &request, &path)?,
+        };
+        Ok(if gzip {
+            compress::compress(response).await
+        } else {
+            response
+        })
     }
 }
 

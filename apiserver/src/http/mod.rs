@@ -5,6 +5,7 @@
 //! parser, for all kinds.
 
 mod body;
+mod compress;
 pub(crate) mod discovery;
 mod documents;
 mod extension;
@@ -14,6 +15,7 @@ mod limits;
 mod metrics;
 pub(crate) mod openapi;
 mod path;
+mod plain;
 mod resources;
 mod uri;
 mod version;
@@ -29,3 +31,13 @@ pub(crate) use limits::InFlight;
 pub use limits::Limits;
 pub(crate) use metrics::Metrics;
 pub(crate) use uri::decode;
+
+/// The HTTP code that the checks give.
+#[cfg(test)]
+pub(crate) fn health_answer(
+    checks: &[HealthCheck],
+    endpoint: &str,
+    query: &crate::request::Query,
+) -> u16 {
+    health::answer(checks, endpoint, None, query).0.as_u16()
+}

@@ -109,139 +109,36 @@ mod tests {
         .unwrap()
     }
 
-    /// verb, group, version, namespace, resource, subresource, name, rest
-    type Row<'a> = [&'a str; 8];
+    /// Method and path; then verb, group, version, namespace, resource, subresource, name, rest, `-` for none.
+    const TABLE: &str = "
+        GET /api/v1/namespaces | list - v1 - namespaces - - -
+        GET /api/v1/namespaces/other | get - v1 - namespaces - other -
+        PUT /api/v1/namespaces/other/finalize | update - v1 - namespaces finalize other -
+        PATCH /api/v1/namespaces/other/status | patch - v1 - namespaces status other -
+        GET /api/v1/namespaces/other/pods | list - v1 other pods - - -
+        GET /api/v1/namespaces/other/pods/foo | get - v1 other pods - foo -
+        HEAD /api/v1/namespaces/other/pods/foo | get - v1 other pods - foo -
+        GET /api/v1/pods?watch=true | watch - v1 - pods - - -
+        GET /api/v1/pods?watch=false | list - v1 - pods - - -
+        GET /api/v1/watch/namespaces/other/pods/foo | watch - v1 other pods - - -
+        GET /api/v1/watch/pods | watch - v1 - pods - - -
+        POST /apis/apps/v1/namespaces/ns/deployments | create apps v1 ns deployments - - -
+        PUT /apis/apps/v1/namespaces/ns/deployments/d/scale | update apps v1 ns deployments scale d -
+        DELETE /apis/apps/v1/namespaces/ns/deployments/d | delete apps v1 ns deployments - d -
+        DELETE /apis/apps/v1/namespaces/ns/deployments | deletecollection apps v1 ns deployments - - -
+        GET /apis/koinon.io/v1/clusters/hz-1/proxy/api/v1/pods | get koinon.io v1 - clusters proxy hz-1 api/v1/pods
+        GET /apis/a.b/v1/things/x%2Fy/ | get a.b v1 - things y x -
+        ";
 
     #[test]
     fn resource_paths_are_read_as_upstream_reads_them() {
-        let table: &[(&str, &str, Row<'_>)] = &[
-            (
-                "GET",
-                "/api/v1/namespaces",
-                ["list", "", "v1", "", "namespaces", "", "", ""],
-            ),
-            (
-                "GET",
-                "/api/v1/namespaces/other",
-                ["get", "", "v1", "", "namespaces", "", "other", ""],
-            ),
-            (
-                "PUT",
-                "/api/v1/namespaces/other/finalize",
-                [
-                    "update",
-                    "",
-                    "v1",
-                    "",
-                    "namespaces",
-                    "finalize",
-                    "other",
-                    "",
-                ],
-            ),
-            (
-                "PATCH",
-                "/api/v1/namespaces/other/status",
-                ["patch", "", "v1", "", "namespaces", "status", "other", ""],
-            ),
-            (
-                "GET",
-                "/api/v1/namespaces/other/pods",
-                ["list", "", "v1", "other", "pods", "", "", ""],
-            ),
-            (
-                "GET",
-                "/api/v1/namespaces/other/pods/foo",
-                ["get", "", "v1", "other", "pods", "", "foo", ""],
-            ),
-            (
-                "HEAD",
-                "/api/v1/namespaces/other/pods/foo",
-                ["get", "", "v1", "other", "pods", "", "foo", ""],
-            ),
-            (
-                "GET",
-                "/api/v1/pods?watch=true",
-                ["watch", "", "v1", "", "pods", "", "", ""],
-            ),
-            (
-                "GET",
-                "/api/v1/pods?watch=false",
-                ["list", "", "v1", "", "pods", "", "", ""],
-            ),
-            (
-                "GET",
-                "/api/v1/watch/namespaces/other/pods/foo",
-                ["watch", "", "v1", "other", "pods", "", "", ""],
-            ),
-            (
-                "GET",
-                "/api/v1/watch/pods",
-                ["watch", "", "v1", "", "pods", "", "", ""],
-            ),
-            (
-                "POST",
-                "/apis/apps/v1/namespaces/ns/deployments",
-                ["create", "apps", "v1", "ns", "deployments", "", "", ""],
-            ),
-            (
-                "PUT",
-                "/apis/apps/v1/namespaces/ns/deployments/d/scale",
-                [
-                    "update",
-                    "apps",
-                    "v1",
-                    "ns",
-                    "deployments",
-                    "scale",
-                    "d",
-                    "",
-                ],
-            ),
-            (
-                "DELETE",
-                "/apis/apps/v1/namespaces/ns/deployments/d",
-                ["delete", "apps", "v1", "ns", "deployments", "", "d", ""],
-            ),
-            (
-                "DELETE",
-                "/apis/apps/v1/namespaces/ns/deployments",
-                [
-                    "deletecollection",
-                    "apps",
-                    "v1",
-                    "ns",
-                    "deployments",
-                    "",
-                    "",
-                    "",
-                ],
-            ),
-            (
-                "GET",
-                "/apis/koinon.io/v1alpha1/clusters/hz-1/proxy/api/v1/pods",
-                [
-                    "get",
-                    "koinon.io",
-                    "v1alpha1",
-                    "",
-                    "clusters",
-                    "proxy",
-                    "hz-1",
-                    "api/v1/pods",
-                ],
-            ),
-            (
-                "GET",
-                "/apis/a.b/v1/things/x%2Fy/",
-                ["get", "a.b", "v1", "", "things", "y", "x", ""],
-            ),
-        ];
-        for (method, uri, row) in table {
+        for line in TABLE.lines().map(str::trim).filter(|l| !l.is_empty()) {
+            let (asked, wanted) = line.split_once(" | ").unwrap();
+            let (method, uri) = asked.split_once(' ').unwrap();
             let Target::Resource(got) = parsed(method, uri) else {
                 panic!("{uri} is a resource path")
             };
-            let got: Row<'_> = [
+            let got = [
                 got.verb.as_str(),
                 &got.group,
                 &got.version,
@@ -250,8 +147,10 @@ mod tests {
                 &got.subresource,
                 &got.name,
                 &got.rest,
-            ];
-            assert_eq!(&got, row, "{method} {uri}");
+            ]
+            .map(|part| if part.is_empty() { "-" } else { part })
+            .join(" ");
+            assert_eq!(got, wanted, "{asked}");
         }
     }
 

@@ -1,14 +1,15 @@
 //! Requests on resources: from the path to the verb of the right row, and from its reply to a response.
 
+use futures::StreamExt;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{Request as HttpRequest, Response};
 
 use super::body::{self, Body};
 use super::front::Front;
 use super::metrics::RequestLabels;
-use crate::kinds::{Kind, KindVersion};
 use crate::request::{Query, Request, ResourcePath, UserInfo, Verb, Warnings};
 use crate::status::ApiError;
+use crate::verbs::Reply;
 
 /// A request on a resource, before its body is read.
 pub(crate) struct Asked {
@@ -28,70 +29,18 @@ pub(crate) async fn answer(
     asked: Asked,
     labels: &mut RequestLabels,
 ) -> Result<Response<Body>, ApiError> {
-    let kinds = front.api.registry.kinds();
-    let kind = kinds
-        .resource(&asked.path.group, &asked.path.resource)
-        .ok_or_else(ApiError::no_such_path)?;
-    let version = kind
-        .version(&asked.path.version)
-        .ok_or_else(ApiError::no_such_path)?;
-    check(kind, version, &asked.path)?;
+    let (kind, version) = front.api.route(&asked.path)?;
     *labels = RequestLabels::resource(&asked.path);
-    if let Some(text) = &version.deprecation {
-        asked.warnings.add(text.as_str());
+    if let Some(text) = kind
+        .version(&version)
+        .and_then(|v| v.deprecation.as_deref())
+    {
+        asked.warnings.add(text);
     }
     let request = take_in(front, request, asked).await?;
-    Err(ApiError::method_not_allowed(
-        &kind.group,
-        &kind.plural,
-        request.path.verb.as_str(),
-    ))
-}
-
-/// Does the row serve what the path asks for?
-///
-/// # Errors
-/// 404 for a path that does not exist for the kind; 405 for one that does, with another method.
-fn check(kind: &Kind, version: &KindVersion, path: &ResourcePath) -> Result<(), ApiError> {
-    let not_allowed =
-        || ApiError::method_not_allowed(&path.group, &path.resource, path.verb.as_str());
-    let in_namespace = !path.namespace.is_empty();
-    if in_namespace && !kind.namespaced() {
-        return Err(ApiError::no_such_path());
-    }
-    let all_namespaces = kind.namespaced() && !in_namespace;
-    if all_namespaces && !path.name.is_empty() {
-        return Err(ApiError::no_such_path());
-    }
-    if !path.rest.is_empty() {
-        return Err(ApiError::no_such_path());
-    }
-    if path.subresource.is_empty() {
-        let named = !path.name.is_empty();
-        let fits = match path.verb {
-            Verb::Get | Verb::Update | Verb::Patch | Verb::Delete => named,
-            Verb::List | Verb::Watch => !named,
-            Verb::Create | Verb::DeleteCollection => !named && !all_namespaces,
-        };
-        return if fits && kind.verbs.contains(&path.verb) {
-            Ok(())
-        } else {
-            Err(not_allowed())
-        };
-    }
-    let served = match path.subresource.as_str() {
-        "status" => version.status,
-        "scale" => version.scale.is_some(),
-        "finalize" => kind.group.is_empty() && &*kind.plural == "namespaces",
-        _ => false,
-    };
-    match path.verb {
-        _ if !served => Err(ApiError::no_such_path()),
-        Verb::Get | Verb::Update | Verb::Patch => Ok(()),
-        Verb::List | Verb::Watch | Verb::Create | Verb::Delete | Verb::DeleteCollection => {
-            Err(not_allowed())
-        }
-    }
+    let reply = front.api.call(&request, &kind, &version).await?;
+    let reply = observed(front, reply, labels);
+    super::plain::render(&front.api, reply).await
 }
 
 /// Reads the body and gathers what verbs know of a request.
@@ -128,4 +77,28 @@ async fn take_in(
         body,
         warnings: asked.warnings,
     })
+}
+
+/// Counts what a watch sends, and the watch itself for as long as it lasts.
+fn observed(front: &Front, reply: Reply, labels: &RequestLabels) -> Reply {
+    match reply {
+        Reply::Watch {
+            kind,
+            version,
+            events,
+        } => {
+            let open = front.metrics.longrunning(labels);
+            let sent = front.metrics.watch_events();
+            let events = events.inspect(move |_| {
+                let _ = &open;
+                sent.inc();
+            });
+            Reply::Watch {
+                kind,
+                version,
+                events: events.boxed(),
+            }
+        }
+        other => other,
+    }
 }

@@ -13,10 +13,10 @@ use super::handle::ServerHandle;
 use super::start::{self, StartError};
 use crate::admit::Admission;
 use crate::auth::{AlwaysAllow, Authorizer, TokenAuthenticator, TokenTable};
-use crate::cache::CacheOptions;
+use crate::cache::{Cache, CacheOptions};
 use crate::convert::Converter;
 use crate::http::{Extension, HealthCheck, Limits};
-use crate::kinds::Kind;
+use crate::kinds::{Kind, Registry};
 use crate::seams::Seams;
 
 /// An API server. Only a name to start from: see [`Server::builder`].
@@ -47,6 +47,7 @@ impl Server {
             listen: Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0))),
             kinds: None,
             crds: Vec::new(),
+            objects: Vec::new(),
             admission: Vec::new(),
             converters: Vec::new(),
             tokens: TokenTable::new(),
@@ -67,6 +68,23 @@ pub(super) enum Listen {
     Listener(TcpListener),
 }
 
+/// Makes an admission plugin.
+type MakePlugin = Box<dyn FnOnce(&Cache, &Arc<Registry>) -> Arc<dyn Admission> + Send>;
+
+pub(super) enum Plugin {
+    Ready(Arc<dyn Admission>),
+    Made(MakePlugin),
+}
+
+impl Plugin {
+    pub(super) fn make(self, cache: &Cache, registry: &Arc<Registry>) -> Arc<dyn Admission> {
+        match self {
+            Self::Ready(plugin) => plugin,
+            Self::Made(make) => make(cache, registry),
+        }
+    }
+}
+
 /// What is known of a server that is yet to start.
 #[must_use = "a server exists only once it is started"]
 pub struct ServerBuilder {
@@ -76,7 +94,8 @@ pub struct ServerBuilder {
     pub(super) listen: Listen,
     pub(super) kinds: Option<Vec<Arc<Kind>>>,
     pub(super) crds: Vec<Value>,
-    pub(super) admission: Vec<Arc<dyn Admission>>,
+    pub(super) objects: Vec<Value>,
+    pub(super) admission: Vec<Plugin>,
     pub(super) converters: Vec<Arc<dyn Converter>>,
     pub(super) tokens: TokenTable,
     pub(super) authenticators: Vec<Arc<dyn TokenAuthenticator>>,
@@ -129,7 +148,22 @@ impl ServerBuilder {
 
     /// Another admission plugin, called after those added before.
     pub fn admission(mut self, admission: Arc<dyn Admission>) -> Self {
-        self.admission.push(admission);
+        self.admission.push(Plugin::Ready(admission));
+        self
+    }
+
+    /// Another admission plugin, made once the server's cache and table of kinds exist, for plugins that look things up.
+    pub fn admission_with(
+        mut self,
+        make: impl FnOnce(&Cache, &Arc<Registry>) -> Arc<dyn Admission> + Send + 'static,
+    ) -> Self {
+        self.admission.push(Plugin::Made(Box::new(make)));
+        self
+    }
+
+    /// An object that is created, if it does not exist, before the server is ready: after the CRDs, in the order given.
+    pub fn object(mut self, object: Value) -> Self {
+        self.objects.push(object);
         self
     }
 

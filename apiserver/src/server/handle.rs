@@ -5,16 +5,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::certificates::{Certificates, CertificatesError, Identity};
+use super::controllers::Controllers;
 use super::kubeconfig::{Credential, Kubeconfig};
 use crate::api::Api;
 use crate::http::Phase;
-
-/// Controllers get this long to notice that the server ends.
-const CONTROLLERS: Duration = Duration::from_secs(5);
 
 /// A running server. Dropping the handle does not stop it; [`ServerHandle::shutdown`] does.
 pub struct ServerHandle {
@@ -25,10 +22,8 @@ pub struct ServerHandle {
     pub(super) shutdown_delay: Duration,
     /// Ends the accept loop.
     pub(super) accepting: CancellationToken,
-    /// Ends the controllers.
-    pub(super) controllers: CancellationToken,
+    pub(super) controllers: Controllers,
     pub(super) listener: Mutex<Option<tokio::task::JoinHandle<()>>>,
-    pub(super) tasks: Mutex<JoinSet<()>>,
 }
 
 impl std::fmt::Debug for ServerHandle {
@@ -107,6 +102,12 @@ impl ServerHandle {
     pub async fn shutdown(&self) {
         self.phase.send_replace(Phase::Draining);
         tokio::time::sleep(self.shutdown_delay).await;
+        self.stop_tasks().await;
+        self.api.store.clone().close().await;
+    }
+
+    /// Ends everything that runs, but leaves the store open.
+    pub(super) async fn stop_tasks(&self) {
         self.accepting.cancel();
         self.api.cache.end_watches();
         let listener = self
@@ -118,18 +119,6 @@ impl ServerHandle {
             // A listener that panicked has said so already.
             let _ = listener.await;
         }
-        self.controllers.cancel();
-        let mut tasks = std::mem::take(
-            &mut *self
-                .tasks
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        );
-        let all_ended = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(CONTROLLERS, all_ended).await.is_err() {
-            tracing::warn!("controllers did not end in time and are aborted");
-        }
-        drop(tasks);
-        self.api.store.clone().close().await;
+        self.controllers.end().await;
     }
 }

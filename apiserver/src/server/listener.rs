@@ -46,6 +46,7 @@ pub(crate) async fn serve(
     let graceful = GracefulShutdown::new();
     let acceptor = TlsAcceptor::from(tls.config.clone());
     let builder = Arc::new(builder());
+    let abort = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -61,7 +62,8 @@ pub(crate) async fn serve(
                     seams: seams.clone(),
                     builder: builder.clone(),
                 };
-                tokio::spawn(connection.run(stream, graceful.watcher()));
+                let served = connection.run(stream, graceful.watcher());
+                tokio::spawn(abort.clone().run_until_cancelled_owned(served));
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");

@@ -4,8 +4,10 @@
 
 mod builder;
 mod certificates;
+mod controllers;
 mod files;
 mod handle;
+mod install;
 mod kubeconfig;
 mod listener;
 mod start;

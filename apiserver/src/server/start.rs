@@ -1,27 +1,25 @@
 //! The order in which a server comes up.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::builder::{Listen, ServerBuilder};
 use super::certificates::{Certificates, CertificatesError};
+use super::controllers::Controllers;
 use super::handle::ServerHandle;
-use super::listener;
 use super::tls::{Tls, TlsError};
+use super::{install, listener};
 use crate::api::Api;
 use crate::auth::{Authentication, ServiceAccountTokens, TokenAuthenticator};
 use crate::cache::{Cache, CacheError};
+use crate::control::CrdController;
 use crate::http::{Documents, Extensions, Front, HealthCheck, InFlight, Metrics, Phase};
-use crate::kinds::{Kinds, Registry};
+use crate::kinds::{BuiltinHooks, Kind, Kinds, Registry, builtin_rows};
+use crate::local::LocalClient;
 use crate::status::ApiError;
-
-/// How often the server certificate is looked at.
-const RENEWAL_CHECK: Duration = Duration::from_secs(3600);
 
 /// A server did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +48,9 @@ pub enum StartError {
 }
 
 /// Brings a server up. The listener answers from the moment it exists: with 503 until the table of kinds is complete.
-pub(super) async fn start(builder: ServerBuilder) -> Result<ServerHandle, StartError> {
-    let tcp = match builder.listen {
+pub(super) async fn start(mut builder: ServerBuilder) -> Result<ServerHandle, StartError> {
+    let listen = std::mem::replace(&mut builder.listen, Listen::Address(([0; 4], 0).into()));
+    let tcp = match listen {
         Listen::Listener(listener) => listener,
         Listen::Address(address) => TcpListener::bind(address)
             .await
@@ -59,27 +58,92 @@ pub(super) async fn start(builder: ServerBuilder) -> Result<ServerHandle, StartE
     };
     let address = tcp.local_addr().map_err(StartError::Listen)?;
     let tls = Arc::new(tls(&builder.certificates)?);
-    let cache = Cache::start(builder.store.clone(), builder.cache)
+    let crds = std::mem::take(&mut builder.crds);
+    let mut objects = install::system_namespaces();
+    objects.append(&mut builder.objects);
+    let rows = builder.kinds.take().unwrap_or_else(builtin);
+    let api = api(&mut builder, &rows).await?;
+    let (phase, phases) = watch::channel(Phase::Starting);
+    let certificates = builder.certificates.clone();
+    let (seams, drain, shutdown_delay) =
+        (builder.seams.clone(), builder.drain, builder.shutdown_delay);
+    let controllers = Controllers::default();
+    builder.checks.push(controllers.check());
+    let front = Arc::new(front(builder, &api, phases, address.to_string()));
+    let accepting = CancellationToken::new();
+    let serving = listener::serve(tcp, tls.clone(), front, seams, accepting.clone(), drain);
+    let serving = tokio::spawn(serving);
+    let mut definitions = CrdController::new(api.clone(), rows);
+    definitions.settle().await;
+    let stop = controllers.stop_token();
+    controllers.spawn("crd", definitions.run(stop));
+    controllers.start_builtin(&api, tls, &certificates);
+    let handle = ServerHandle {
+        address,
+        api: api.clone(),
+        certificates,
+        phase,
+        shutdown_delay,
+        accepting,
+        controllers,
+        listener: Mutex::new(Some(serving)),
+    };
+    let client = LocalClient::new(api, "system:apiserver");
+    let installed = async {
+        install::crds(&client, &crds).await?;
+        install::objects(&client, &objects).await
+    };
+    if let Err(error) = installed.await {
+        handle.stop_tasks().await;
+        return Err(error);
+    }
+    handle.phase.send_replace(Phase::Ready);
+    tracing::info!(%address, "the API server is ready");
+    Ok(handle)
+}
+
+/// Loads the state and puts together what the verbs work on.
+async fn api(builder: &mut ServerBuilder, rows: &[Arc<Kind>]) -> Result<Api, StartError> {
+    let cache = Cache::start(builder.store.clone(), builder.cache.clone())
         .await
         .map_err(StartError::Cache)?;
-    let registry = Arc::new(Registry::new(Kinds::new(builder.kinds.unwrap_or_default())));
-    let api = Api {
-        store: builder.store,
-        cache: cache.clone(),
+    let registry = Arc::new(Registry::new(Kinds::new(rows.iter().cloned())));
+    let admission = std::mem::take(&mut builder.admission)
+        .into_iter()
+        .map(|plugin| plugin.make(&cache, &registry))
+        .collect();
+    Ok(Api {
+        store: builder.store.clone(),
+        cache,
         registry,
-        admission: builder.admission.into(),
-        converters: builder.converters.into(),
+        admission,
+        converters: std::mem::take(&mut builder.converters).into(),
         seams: builder.seams.clone(),
-    };
-    let (phase, phases) = watch::channel(Phase::Starting);
+    })
+}
+
+/// The rows that a server has unless it is told others.
+fn builtin() -> Vec<Arc<Kind>> {
+    builtin_rows(BuiltinHooks {
+        strategy: |_, _| Arc::new(crate::kinds::Plain),
+        columns: |_, _| Vec::new(),
+    })
+}
+
+fn front(
+    builder: ServerBuilder,
+    api: &Api,
+    phase: watch::Receiver<Phase>,
+    address: String,
+) -> Front {
     let mut tokens: Vec<Arc<dyn TokenAuthenticator>> = vec![
         Arc::new(builder.tokens),
-        Arc::new(ServiceAccountTokens::new(cache)),
+        Arc::new(ServiceAccountTokens::new(api.cache.clone())),
     ];
     tokens.extend(builder.authenticators);
-    let mut checks = checks(&api, &phases);
+    let mut checks = checks(api, &phase);
     checks.extend(builder.checks);
-    let front = Arc::new(Front {
+    Front {
         api: api.clone(),
         authentication: Authentication::new(tokens),
         authorizer: builder.authorizer,
@@ -88,39 +152,9 @@ pub(super) async fn start(builder: ServerBuilder) -> Result<ServerHandle, StartE
         metrics: Metrics::new(),
         checks,
         extensions: Extensions::new(builder.extensions),
-        documents: Documents::default(),
-        phase: phases,
-    });
-    let accepting = CancellationToken::new();
-    let controllers = CancellationToken::new();
-    let serving = tokio::spawn(listener::serve(
-        tcp,
-        tls.clone(),
-        front,
-        builder.seams,
-        accepting.clone(),
-        builder.drain,
-    ));
-    let mut tasks = JoinSet::new();
-    tasks.spawn(renew(
-        tls,
-        builder.certificates.clone(),
-        controllers.clone(),
-    ));
-    let handle = ServerHandle {
-        address,
-        api,
-        certificates: builder.certificates,
+        documents: Documents::new(address),
         phase,
-        shutdown_delay: builder.shutdown_delay,
-        accepting,
-        controllers,
-        listener: Mutex::new(Some(serving)),
-        tasks: Mutex::new(tasks),
-    };
-    handle.phase.send_replace(Phase::Ready);
-    tracing::info!(%address, "the API server is ready");
-    Ok(handle)
+    }
 }
 
 fn tls(certificates: &Certificates) -> Result<Tls, StartError> {
@@ -159,22 +193,4 @@ fn checks(api: &Api, phase: &watch::Receiver<Phase>) -> Vec<HealthCheck> {
             Phase::Starting | Phase::Ready => Ok(()),
         }),
     ]
-}
-
-/// Serves with a new certificate before the old one ends.
-async fn renew(tls: Arc<Tls>, certificates: Certificates, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(RENEWAL_CHECK);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        match certificates.server_key() {
-            Ok(key) => tls.replace(key),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the server certificate cannot be renewed");
-            }
-        }
-    }
 }
