@@ -10,6 +10,8 @@
 mod cleanup;
 mod controller;
 mod decide;
+#[cfg(test)]
+mod end_to_end;
 mod known;
 #[cfg(test)]
 mod tests;

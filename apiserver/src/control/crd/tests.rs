@@ -16,7 +16,7 @@ use crate::object::encode;
 use crate::request::Verb;
 use crate::seams::Seams;
 
-pub(crate) async fn api() -> Api {
+pub(super) async fn api() -> Api {
     let store = Store::open(MemoryBackend::new(), StoreOptions::default())
         .await
         .unwrap();
@@ -115,7 +115,7 @@ async fn until(what: &str, f: impl Fn() -> bool) {
     panic!("never: {what}");
 }
 
-fn start(api: &Api) -> CancellationToken {
+pub(super) fn start(api: &Api) -> CancellationToken {
     let stop = CancellationToken::new();
     tokio::spawn(CrdController::new(api.clone(), builtin(api)).run(stop.clone()));
     stop
