@@ -27,6 +27,8 @@ pub mod seams;
 pub mod selector;
 pub mod server;
 pub mod status;
+#[cfg(test)]
+mod testing;
 pub mod verbs;
 
 pub use server::{Certificates, Kubeconfig, Server, ServerBuilder, ServerHandle};

@@ -15,6 +15,7 @@ pub(crate) async fn mutate(
     attributes: &Attributes<'_>,
     object: &mut Value,
 ) -> Result<(), ApiError> {
+    super::services::allocate(api, attributes, object)?;
     for plugin in api.admission.iter() {
         plugin.mutate(attributes, object).await?;
     }

@@ -6,6 +6,7 @@
 
 mod chain;
 mod lifecycle;
+mod services;
 
 use async_trait::async_trait;
 use serde_json::Value;
