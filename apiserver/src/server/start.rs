@@ -16,6 +16,7 @@ use crate::api::Api;
 use crate::auth::{Authentication, ServiceAccountTokens, TokenAuthenticator};
 use crate::cache::{Cache, CacheError};
 use crate::control::CrdController;
+use crate::convert::{NoServices, WebhookConverter};
 use crate::http::{Documents, Extensions, Front, HealthCheck, InFlight, Metrics, Phase};
 use crate::kinds::{BuiltinHooks, Kind, Kinds, Registry, builtin_rows};
 use crate::local::LocalClient;
@@ -112,12 +113,18 @@ async fn api(builder: &mut ServerBuilder, rows: &[Arc<Kind>]) -> Result<Api, Sta
         .into_iter()
         .map(|plugin| plugin.make(&cache, &registry))
         .collect();
+    let mut converters = std::mem::take(&mut builder.converters);
+    // The last: what nobody took into their own hands.
+    converters.push(Arc::new(WebhookConverter::new(
+        Arc::new(NoServices),
+        builder.seams.clone(),
+    )));
     Ok(Api {
         store: builder.store.clone(),
         cache,
         registry,
         admission,
-        converters: std::mem::take(&mut builder.converters).into(),
+        converters: converters.into(),
         seams: builder.seams.clone(),
     })
 }
