@@ -1,3 +1,10 @@
-//! The hub: the apiserver library with Koinon's kinds, conversion and admission.
+//! The hub's program. Everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    federation_apiserver::main(federation_apiserver::Cli::parse()).await
+}

@@ -1,0 +1,193 @@
+//! `Cell`.
+
+use apiserver::admit::Attributes;
+use apiserver::status::{ApiError, FieldError, FieldErrorKind};
+use federation_api::Cell;
+use federation_api::annotations::{
+    CELL_DELETION_DELETE, CELL_DELETION_ORPHAN, CELL_DELETION_POLICY,
+};
+use federation_api::federated::southbound::FederatedObject;
+use federation_core::field::Path;
+use federation_core::member::Member;
+use federation_core::placement::{Topology, resolve};
+use serde_json::{Value, json};
+
+use super::facts::Facts;
+use super::{refused, verdict};
+
+/// So many objects are named in a refusal.
+const NAMED: usize = 5;
+
+/// Two cells of one cluster cannot share a member namespace. A cell in a cluster that is not (yet) registered draws a
+/// warning.
+pub(super) fn validate(
+    facts: &Facts,
+    attributes: &Attributes<'_>,
+    object: &Value,
+) -> Result<(), ApiError> {
+    if !attributes.subresource.is_empty() {
+        return Ok(());
+    }
+    let Ok(cell) = serde_json::from_value::<Cell>(object.clone()) else {
+        // The schema has said what is wrong, or will.
+        return Ok(());
+    };
+    let findings = sharing(&cell, &facts.cells());
+    verdict(attributes, &findings)?;
+    let cluster = &cell.spec.cluster_ref.name;
+    let known = facts
+        .clusters()
+        .iter()
+        .any(|one| one.metadata.name.as_deref() == Some(cluster));
+    if !known {
+        attributes.warnings.add(format!(
+            "cluster {cluster:?} is not registered; the cell stays unready until it is"
+        ));
+    }
+    Ok(())
+}
+
+/// Findings about other cells of the same cluster with the same member namespace.
+fn sharing(cell: &Cell, others: &[Cell]) -> Vec<FieldError> {
+    let member_namespace = cell.member_namespace();
+    others
+        .iter()
+        .filter(|other| {
+            let same = other.metadata.name == cell.metadata.name
+                && other.metadata.namespace == cell.metadata.namespace;
+            !same
+                && other.spec.cluster_ref.name == cell.spec.cluster_ref.name
+                && other.member_namespace() == member_namespace
+        })
+        .map(|other| {
+            FieldError::new(
+                FieldErrorKind::Duplicate,
+                "spec.memberNamespace",
+                json!(member_namespace).to_string(),
+                format!(
+                    "cell {}/{} of cluster {} has it already",
+                    other.metadata.namespace.as_deref().unwrap_or_default(),
+                    other.metadata.name.as_deref().unwrap_or_default(),
+                    cell.spec.cluster_ref.name
+                ),
+            )
+        })
+        .collect()
+}
+
+/// A cell that objects are placed in goes only with the word what becomes of them.
+pub(super) fn may_be_deleted(facts: &Facts, attributes: &Attributes<'_>) -> Result<(), ApiError> {
+    let Some(Ok(cell)) = attributes
+        .old
+        .map(|old| serde_json::from_value::<Cell>(old.clone()))
+    else {
+        return Ok(());
+    };
+    let policy = cell
+        .metadata
+        .annotations
+        .as_ref()
+        .and_then(|annotations| annotations.get(CELL_DELETION_POLICY));
+    if policy.is_some_and(|p| p == CELL_DELETION_ORPHAN || p == CELL_DELETION_DELETE) {
+        return Ok(());
+    }
+    let clusters = facts.clusters();
+    let member = clusters
+        .iter()
+        .filter(|cluster| cluster.metadata.name.as_deref() == Some(&*cell.derived_cluster_name()))
+        .find_map(|cluster| Member::of(cluster, Some(&cell)));
+    let placed: Vec<String> = facts
+        .federated_objects(attributes.namespace)
+        .into_iter()
+        .filter(|(_, object)| is_placed(object, &cell, member.as_ref()))
+        .map(|(name, _)| name)
+        .collect();
+    if placed.is_empty() {
+        return Ok(());
+    }
+    let more = match placed.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Err(refused(
+        attributes,
+        &format!(
+            "objects are placed in it: {}{more}; take it out of their placement, or annotate the cell with \
+             {CELL_DELETION_POLICY}={CELL_DELETION_DELETE} (they are deleted in the member) or \
+             {CELL_DELETION_POLICY}={CELL_DELETION_ORPHAN} (they stay)",
+            placed[..placed.len().min(NAMED)].join(", ")
+        ),
+    ))
+}
+
+/// Is the object meant to be, or still known to be, in the cell? `member` is what stands for the cell, if it exists.
+fn is_placed(object: &FederatedObject, cell: &Cell, member: Option<&Member>) -> bool {
+    let name = cell.derived_cluster_name();
+    let placement = object.spec.placement.as_ref();
+    let listed = placement
+        .and_then(|p| p.clusters.as_ref())
+        .is_some_and(|clusters| clusters.iter().any(|one| one.name == name));
+    let held = object
+        .status
+        .as_ref()
+        .and_then(|status| status.clusters.as_ref())
+        .is_some_and(|entries| entries.iter().any(|one| one.name == name));
+    let path = Path::new("spec").child("placement");
+    listed
+        || held
+        || resolve(placement, &Topology::of(object), member, &path)
+            .is_ok_and(|selected| selected.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(name: &str, cluster: &str, member_namespace: &str) -> Cell {
+        serde_json::from_value(json!({
+            "apiVersion": "koinon.io/v1alpha1", "kind": "Cell",
+            "metadata": {"name": name, "namespace": "bank-prod"},
+            "spec": {"clusterRef": {"name": cluster}, "memberNamespace": member_namespace},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn two_cells_of_one_cluster_do_not_share_a_namespace() {
+        let others = [cell("a", "hz-1", "ns-1"), cell("b", "sh-1", "ns-2")];
+        let found = sharing(&cell("c", "hz-1", "ns-1"), &others);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].to_string().contains("bank-prod/a"), "{}", found[0]);
+        assert!(sharing(&cell("c", "hz-1", "ns-2"), &others).is_empty());
+        assert!(
+            sharing(&cell("a", "hz-1", "ns-1"), &others).is_empty(),
+            "itself"
+        );
+    }
+
+    #[test]
+    fn placement_and_status_both_hold_a_cell() {
+        let object = |spec: Value, status: Value| -> FederatedObject {
+            serde_json::from_value(json!({
+                "apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedFoo",
+                "metadata": {"name": "foo", "namespace": "bank-prod",
+                    "annotations": {"koinon.io/topology-type": "cell"}},
+                "spec": spec, "status": status}))
+            .unwrap()
+        };
+        let cell = cell("rz00a", "hz-1", "ns");
+        let placed = |spec, status| is_placed(&object(spec, status), &cell, None);
+        assert!(placed(
+            json!({"placement": {"clusters": [{"name": "rz00a.bank-prod"}]}}),
+            json!({})
+        ));
+        assert!(!placed(
+            json!({"placement": {"clusters": [{"name": "hz-1"}]}}),
+            json!({})
+        ));
+        assert!(placed(
+            json!({}),
+            json!({"clusters": [{"name": "rz00a.bank-prod"}]})
+        ));
+    }
+}

@@ -1,0 +1,74 @@
+//! What admission looks up, from the server's cache.
+
+use std::sync::Arc;
+
+use apiserver::cache::Cache;
+use apiserver::kinds::Registry;
+use apiserver::object::Obj;
+use federation_api::federated::southbound::FederatedObject;
+use federation_api::names::TYPES_GROUP;
+use federation_api::{Cell, KubeFedCluster};
+use serde::de::DeserializeOwned;
+
+const CELLS: &str = "koinon.io/cells";
+const CLUSTERS: &str = "core.kubefed.io/kubefedclusters";
+
+/// The hub's objects as they are now.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    cache: Cache,
+    registry: Arc<Registry>,
+}
+
+impl Facts {
+    pub(crate) fn new(cache: Cache, registry: Arc<Registry>) -> Self {
+        Self { cache, registry }
+    }
+
+    /// All cells. What cannot be read as one was stored before there was a schema, and is left out.
+    pub(crate) fn cells(&self) -> Vec<Cell> {
+        self.all(CELLS)
+    }
+
+    /// All member clusters, derived ones included.
+    pub(crate) fn clusters(&self) -> Vec<KubeFedCluster> {
+        self.all(CLUSTERS)
+    }
+
+    /// The labels of a hub namespace.
+    pub(crate) fn namespace_labels(
+        &self,
+        namespace: &str,
+    ) -> std::collections::BTreeMap<String, String> {
+        self.cache
+            .get("/namespaces", "", namespace)
+            .map(|object| object.meta.labels.clone())
+            .unwrap_or_default()
+    }
+
+    /// The federated objects of a namespace, each with `<resource>/<name>`, in stored form.
+    pub(crate) fn federated_objects(&self, namespace: &str) -> Vec<(String, FederatedObject)> {
+        let kinds = self.registry.kinds();
+        kinds
+            .iter()
+            .filter(|kind| &*kind.group == TYPES_GROUP)
+            .flat_map(|kind| {
+                let snapshot = self.cache.list(&kind.resource);
+                let found: Vec<(String, FederatedObject)> = snapshot
+                    .range(Some(namespace), None)
+                    .filter_map(|object| {
+                        let name = format!("{}/{}", kind.plural, object.name());
+                        Some((name, serde_json::from_slice(&object.bytes).ok()?))
+                    })
+                    .collect();
+                found
+            })
+            .collect()
+    }
+
+    fn all<T: DeserializeOwned>(&self, resource: &str) -> Vec<T> {
+        let snapshot = self.cache.list(resource);
+        let read = |object: &Arc<Obj>| serde_json::from_slice(&object.bytes).ok();
+        snapshot.objects.values().filter_map(read).collect()
+    }
+}

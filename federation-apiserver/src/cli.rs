@@ -1,0 +1,163 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, LogFormat, Settings};
+use crate::{logging, serve};
+
+/// Koinon's hub: a Kubernetes API server for federation objects, on a database file.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "federation-apiserver", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    /// Serve the hub until SIGINT or SIGTERM.
+    Serve(ServeArgs),
+}
+
+/// Flags of `serve`. What is not given is taken from the environment, then from the config file, then the default.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeArgs {
+    /// YAML file with settings: the names of these flags in camelCase, such as `dataDir`.
+    #[arg(long, env = "KOINON_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory for objects (SQLite) and certificates [default: /var/lib/koinon].
+    #[arg(long, env = "KOINON_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address and port to listen on [default: 0.0.0.0:6443].
+    #[arg(long, env = "KOINON_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Name or address under which clients reach the hub, for its certificate; may be repeated [localhost always].
+    #[arg(
+        long = "host",
+        env = "KOINON_HOSTS",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
+    hosts: Option<Vec<String>>,
+    /// URL that the kubeconfig names [default: https://<listen>].
+    #[arg(long, env = "KOINON_ADVERTISE_URL", value_name = "URL")]
+    advertise_url: Option<String>,
+    /// Where to write the administrator's kubeconfig [default: <data-dir>/kubeconfig].
+    #[arg(long, env = "KOINON_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// File of static bearer tokens: lines of token,user,uid,"group1,group2".
+    #[arg(long, env = "KOINON_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// How log lines look [default: text].
+    #[arg(long, env = "KOINON_LOG_FORMAT", value_enum)]
+    log_format: Option<LogFormat>,
+    /// Which log lines there are: a level (error, warn, info, debug, trace) or a filter such as apiserver=debug
+    /// [default: info].
+    #[arg(long, env = "KOINON_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// Seconds for which /readyz fails at shutdown before connections are refused, for load balancers [default: 0].
+    #[arg(long, env = "KOINON_SHUTDOWN_DELAY_SECONDS", value_name = "SECONDS")]
+    shutdown_delay_seconds: Option<u64>,
+}
+
+impl ServeArgs {
+    /// The settings in effect.
+    ///
+    /// # Errors
+    /// If the config file cannot be used.
+    pub fn into_config(self) -> Result<Config, ConfigError> {
+        let file = match &self.config {
+            Some(path) => Settings::from_file(path)?,
+            None => Settings::default(),
+        };
+        let flags = Settings {
+            data_dir: self.data_dir,
+            listen: self.listen,
+            hosts: self.hosts,
+            advertise_url: self.advertise_url,
+            kubeconfig: self.kubeconfig,
+            token_file: self.token_file,
+            log_format: self.log_format,
+            log: self.log,
+            shutdown_delay_seconds: self.shutdown_delay_seconds,
+        };
+        Ok(flags.or(file).complete())
+    }
+}
+
+/// The whole program: 0 after a clean shutdown, 2 for settings that cannot be used, 1 for everything else.
+pub async fn main(cli: Cli) -> ExitCode {
+    let Command::Serve(arguments) = cli.command;
+    let config = match arguments.into_config() {
+        Ok(config) => config,
+        Err(error) => return failed(&error, 2),
+    };
+    if let Err(error) = logging::init(config.log_format, &config.log) {
+        return failed(&*error, 2);
+    }
+    match serve::serve(config, serve::signal()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+/// Tells an error with all its causes, once, on standard error.
+fn failed(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    let mut text = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    eprintln!("{text}");
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+        let help = Cli::command()
+            .find_subcommand_mut("serve")
+            .unwrap()
+            .render_long_help()
+            .to_string();
+        for flag in [
+            "--data-dir",
+            "--listen",
+            "--config",
+            "--kubeconfig",
+            "KOINON_LOG",
+        ] {
+            assert!(help.contains(flag), "{flag}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("hub.yaml");
+        std::fs::write(&file, "dataDir: /a\nlisten: 127.0.0.1:1\n").unwrap();
+        let cli = Cli::parse_from([
+            "federation-apiserver",
+            "serve",
+            "--config",
+            file.to_str().unwrap(),
+            "--data-dir",
+            "/b",
+        ]);
+        let Command::Serve(arguments) = cli.command;
+        let config = arguments.into_config().unwrap();
+        assert_eq!(config.data_dir, PathBuf::from("/b"));
+        assert_eq!(config.listen.port(), 1);
+    }
+}

@@ -1,0 +1,39 @@
+//! The hub as a part that other programs embed.
+
+use std::sync::Arc;
+
+use apiserver::{Certificates, Server, ServerBuilder};
+use apiserver_store::Store;
+use federation_api::crd::all_crds;
+use federation_api::kinds::{KubeFedConfigSpec, Scope};
+use federation_api::names::{KUBEFED_CONFIG, SYSTEM_NAMESPACE};
+use serde_json::json;
+
+use crate::admission::FederationAdmission;
+use crate::conversion::FederatedConverter;
+
+/// A server with everything that makes it a hub: our CRDs, conversion between cells and clusters, admission, and the
+/// objects that a hub needs to be of use: the system namespace, and in it a `KubeFedConfig` with KubeFed's defaults
+/// (which is not touched if it exists).
+pub fn hub_builder(store: Store, certificates: Certificates) -> ServerBuilder {
+    let mut builder = Server::builder(store, certificates)
+        .converter(Arc::new(FederatedConverter))
+        .admission_with(|cache, registry| {
+            Arc::new(FederationAdmission::new(cache.clone(), registry.clone()))
+        });
+    for crd in all_crds() {
+        builder = builder.crd(crd);
+    }
+    builder
+        .object(json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": SYSTEM_NAMESPACE},
+        }))
+        .object(json!({
+            "apiVersion": "core.kubefed.io/v1beta1",
+            "kind": "KubeFedConfig",
+            "metadata": {"name": KUBEFED_CONFIG, "namespace": SYSTEM_NAMESPACE},
+            "spec": KubeFedConfigSpec::with_defaults(Scope::Cluster),
+        }))
+}

@@ -1,0 +1,126 @@
+//! A hub from its settings to its end.
+
+use std::time::Duration;
+
+use apiserver::auth::{TokenFileError, TokenTable};
+use apiserver::seams::Seams;
+use apiserver::server::{CertificatesError, StartError};
+use apiserver::{Certificates, ServerHandle};
+use apiserver_store::{
+    OpenError, SqliteBackend, SqliteOpenError, SqliteOptions, Store, StoreOptions,
+};
+
+use crate::config::Config;
+use crate::hub::hub_builder;
+
+/// Name of the cluster and the context in the administrator's kubeconfig.
+const CONTEXT: &str = "koinon";
+/// How long requests in flight may take at shutdown.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// A hub did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The database cannot be opened.
+    #[error("the data directory cannot be used")]
+    Database(#[source] SqliteOpenError),
+    /// The store cannot be read.
+    #[error("the store cannot be opened")]
+    Store(#[source] OpenError),
+    /// The certificates cannot be used.
+    #[error("the certificates cannot be used")]
+    Certificates(#[source] CertificatesError),
+    /// The token file cannot be used.
+    #[error("the token file cannot be used")]
+    Tokens(#[source] TokenFileError),
+    /// The server cannot start.
+    #[error("the hub cannot start")]
+    Start(#[source] StartError),
+    /// The kubeconfig cannot be written.
+    #[error("the administrator's kubeconfig cannot be written")]
+    Kubeconfig(#[source] std::io::Error),
+}
+
+/// Starts a hub and writes the administrator's kubeconfig. Returns when it is ready.
+///
+/// # Errors
+/// See [`ServeError`]. What was opened is closed again then.
+pub async fn open_hub(config: &Config) -> Result<ServerHandle, ServeError> {
+    let tokens = match &config.token_file {
+        Some(path) => TokenTable::from_file(path).map_err(ServeError::Tokens)?,
+        None => TokenTable::new(),
+    };
+    let seams = Seams::system();
+    let certificates = Certificates::open(&config.data_dir.join("pki"), &config.hosts, &seams)
+        .map_err(ServeError::Certificates)?;
+    let backend = SqliteBackend::open(SqliteOptions::new(config.data_dir.join("store")))
+        .await
+        .map_err(ServeError::Database)?;
+    let store = Store::open(backend, StoreOptions::default())
+        .await
+        .map_err(ServeError::Store)?;
+    let started = hub_builder(store.clone(), certificates)
+        .seams(seams)
+        .listen(config.listen)
+        .tokens(tokens)
+        .shutdown_times(Duration::from_secs(config.shutdown_delay_seconds), DRAIN)
+        .start()
+        .await;
+    let hub = match started {
+        Ok(hub) => hub,
+        Err(error) => {
+            store.close().await;
+            return Err(ServeError::Start(error));
+        }
+    };
+    hub.ready().await;
+    if let Err(error) = write_kubeconfig(&hub, config) {
+        hub.shutdown().await;
+        return Err(error);
+    }
+    Ok(hub)
+}
+
+fn write_kubeconfig(hub: &ServerHandle, config: &Config) -> Result<(), ServeError> {
+    let mut kubeconfig = hub.kubeconfig(CONTEXT).map_err(ServeError::Certificates)?;
+    if let Some(url) = &config.advertise_url {
+        kubeconfig.server.clone_from(url);
+    }
+    kubeconfig
+        .write(&config.kubeconfig)
+        .map_err(ServeError::Kubeconfig)
+}
+
+/// Runs a hub until `stop` is done.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    let hub = open_hub(&config).await?;
+    tracing::info!(
+        url = hub.url(),
+        kubeconfig = %config.kubeconfig.display(),
+        "the hub is ready"
+    );
+    stop.await;
+    tracing::info!("the hub shuts down");
+    hub.shutdown().await;
+    Ok(())
+}
+
+/// Done when the process is asked to end: SIGINT or SIGTERM.
+pub(crate) async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}
