@@ -1,10 +1,12 @@
 //! Bodies of requests and responses.
 
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
 
 use crate::status::ApiError;
 
@@ -34,6 +36,15 @@ pub fn response(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+/// A 200 response whose body goes on for as long as the stream does.
+pub fn stream(content_type: &'static str, lines: BoxStream<'static, Bytes>) -> Response<Body> {
+    let frames = lines.map(|line| Ok(Frame::data(line)));
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 

@@ -15,13 +15,12 @@ mod limits;
 mod metrics;
 pub(crate) mod openapi;
 mod path;
-mod plain;
 mod resources;
 mod uri;
 mod version;
 mod warn;
 
-pub use body::{Body, BoxError, error_response, full, json, read, response};
+pub use body::{Body, BoxError, error_response, full, json, read, response, stream};
 pub(crate) use documents::Documents;
 pub use extension::Extension;
 pub(crate) use extension::Extensions;

@@ -7,6 +7,7 @@ use http::{Request as HttpRequest, Response};
 use super::body::{self, Body};
 use super::front::Front;
 use super::metrics::RequestLabels;
+use crate::codec::{Offer, Rendered, negotiate, render};
 use crate::request::{Query, Request, ResourcePath, UserInfo, Verb, Warnings};
 use crate::status::ApiError;
 use crate::verbs::Reply;
@@ -38,9 +39,25 @@ pub(crate) async fn answer(
         asked.warnings.add(text);
     }
     let request = take_in(front, request, asked).await?;
+    let offer = match request.path.verb {
+        Verb::Watch => Offer::Stream,
+        _ if request.path.subresource == "scale" => Offer::Plain,
+        _ => Offer::Objects,
+    };
+    let format = negotiate(&request, offer)?;
     let reply = front.api.call(&request, &kind, &version).await?;
     let reply = observed(front, reply, labels);
-    super::plain::render(&front.api, reply).await
+    Ok(match render(&front.api, reply, format).await? {
+        Rendered::Whole {
+            code,
+            content_type,
+            bytes,
+        } => body::response(code, content_type, bytes),
+        Rendered::Stream {
+            content_type,
+            lines,
+        } => body::stream(content_type, lines),
+    })
 }
 
 /// Reads the body and gathers what verbs know of a request.

@@ -18,7 +18,9 @@ use crate::cache::{Cache, CacheError};
 use crate::control::CrdController;
 use crate::convert::{NoServices, WebhookConverter};
 use crate::http::{Documents, Extensions, Front, HealthCheck, InFlight, Metrics, Phase};
-use crate::kinds::{BuiltinHooks, Kind, Kinds, Registry, builtin_rows};
+use crate::kinds::{
+    BuiltinHooks, Kind, Kinds, Registry, builtin_columns, builtin_rows, builtin_strategy,
+};
 use crate::local::LocalClient;
 use crate::status::ApiError;
 
@@ -132,8 +134,8 @@ async fn api(builder: &mut ServerBuilder, rows: &[Arc<Kind>]) -> Result<Api, Sta
 /// The rows that a server has unless it is told others.
 fn builtin() -> Vec<Arc<Kind>> {
     builtin_rows(BuiltinHooks {
-        strategy: |_, _| Arc::new(crate::kinds::Plain),
-        columns: |_, _| Vec::new(),
+        strategy: builtin_strategy,
+        columns: builtin_columns,
     })
 }
 
