@@ -13,6 +13,8 @@ mod feed;
 mod follow;
 mod handle;
 mod history;
+#[cfg(test)]
+mod tests;
 mod view;
 mod watcher;
 

@@ -9,6 +9,8 @@ mod options;
 mod page;
 mod reply;
 mod session;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod write;
 
