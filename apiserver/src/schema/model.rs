@@ -75,6 +75,8 @@ pub struct Schema {
     pub(super) value_type: ValueType,
     /// Follows Go's decoding rules (built-in types) rather than those of structural schemas.
     pub(super) builtin: bool,
+    /// Values may be of any type; objects among them are as the reference says.
+    pub(super) loose: bool,
     pub(super) nullable: bool,
     pub(super) int_or_string: bool,
     pub(super) preserve_unknown: bool,
@@ -255,6 +257,9 @@ impl Schema {
 
     /// The JSON type of values.
     pub fn value_type(&self) -> ValueType {
+        if self.loose {
+            return ValueType::Any;
+        }
         match (self.value_type, self.target()) {
             (ValueType::Any, Some(target)) => target.value_type(),
             (own, _) => own,
@@ -374,6 +379,10 @@ impl Schema {
     pub(super) fn null_is_absent(&self) -> bool {
         !self.nullable
             && (!self.builtin || self.value_type() != ValueType::Any || self.is_quantity())
+    }
+
+    pub(super) fn is_loose(&self) -> bool {
+        self.loose || self.target().is_some_and(Self::is_loose)
     }
 
     pub(super) fn is_quantity(&self) -> bool {

@@ -48,6 +48,12 @@ impl Schema {
         if name.starts_with(DEFINITIONS) {
             schema.required.clear();
         }
+        if let Some((object, _)) = name.split_once("JSONSchemaPropsOr") {
+            let target = format!("{object}JSONSchemaProps");
+            schema.reference = static_name(&target).map(Reference::new);
+            schema.preserve_unknown = false;
+            schema.loose = true;
+        }
         schema.required.retain(|field| {
             !NOT_REALLY_REQUIRED.contains(&(name, &**field)) && {
                 let default = value.pointer(&format!("/properties/{field}/default"));

@@ -37,7 +37,9 @@ impl Schema {
     /// Are undescribed fields kept? A built-in field of no particular shape keeps them, and so does what is a scalar anyway.
     fn keeps_everything(&self) -> bool {
         self.preserves_unknown_fields()
-            || (self.builtin && !matches!(self.value_type(), ValueType::Object | ValueType::Array))
+            || (self.builtin
+                && !self.is_loose()
+                && !matches!(self.value_type(), ValueType::Object | ValueType::Array))
     }
 }
 

@@ -106,6 +106,23 @@ fn builtin_objects_default_as_go_decodes() {
 }
 
 #[test]
+fn misspelt_keywords_are_found_wherever_a_definition_nests_schemas() {
+    let name = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
+    let schema = builtin_type(name).unwrap();
+    let value = json!({"properties": {"a": {"items": {"type": "string", "tpye": 1}}, "b": {"additionalProperties": true},
+        "c": {"additionalProperties": {"nulable": true}}, "d": {"default": {"any": {"thing": 1}}, "enum": [{"x": 1}]}}});
+    assert_eq!(
+        schema.unknown_fields(&value),
+        [
+            "properties.a.items.tpye",
+            "properties.c.additionalProperties.nulable"
+        ]
+    );
+    assert!(schema.validate(&value, None).is_empty());
+    assert_eq!(schema.decode_error(&value), None);
+}
+
+#[test]
 fn findings_read_like_upstream() {
     let schema = spec(json!({
         "n": {"type": "integer", "minimum": 1, "maximum": 5}, "s": {"type": "string", "pattern": "^a", "maxLength": 3, "minLength": 2},
