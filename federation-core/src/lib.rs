@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | how does an object read in the other version? | [`conversion`] |
 //! | which members does it name, and which of them may be touched? | [`placement`], [`mask`], [`selector`], [`tenancy`] |
-//! | what exactly must stand in a member? | [`overrides`], [`annotation_policy`], [`retention`] |
+//! | what exactly must stand in a member? | [`desired`], with [`overrides`], [`annotation_policy`], [`retention`] |
 //! | is it there already? | [`version`] |
 //! | how are wrong fields named? | [`field`] |
 //!
@@ -12,6 +12,8 @@
 
 pub mod annotation_policy;
 pub mod conversion;
+pub mod desired;
+pub mod event;
 pub mod field;
 mod go_json;
 pub mod mask;
@@ -20,6 +22,7 @@ pub mod overrides;
 pub mod placement;
 pub mod retention;
 pub mod selector;
+pub mod target;
 pub mod tenancy;
 pub mod version;
 

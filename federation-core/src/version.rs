@@ -133,10 +133,13 @@ pub fn generation(object: &Value) -> Option<i64> {
 /// Digits of each hash that people see.
 const SHORT: usize = 8;
 
-/// The short form of [`SpecVersion::applied`] for status: the first eight digits of each hash.
+/// The short form for status of what a member runs: the first eight digits of the hash of the template, and of that of
+/// its overrides. Circumstances (after `+`) are left out, so that members with the same text run the same.
 #[must_use]
 pub fn short(applied: &str) -> String {
     applied
+        .split_once('+')
+        .map_or(applied, |(text, _)| text)
         .split('-')
         .map(|hash| hash.get(..SHORT).unwrap_or(hash))
         .collect::<Vec<_>>()
