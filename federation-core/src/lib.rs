@@ -6,6 +6,8 @@
 //! | which members does it name, and which of them may be touched? | [`placement`], [`mask`], [`selector`], [`tenancy`] |
 //! | what exactly must stand in a member? | [`desired`], with [`overrides`], [`annotation_policy`], [`retention`] |
 //! | is it there already? | [`version`] |
+//! | so what is to be done, and why? | [`plan`] |
+//! | what came of it? | [`outcome`], with [`record`] |
 //! | how are wrong fields named? | [`field`] |
 //!
 //! Same input, same output, down to the order of lists. Nothing here panics on ill-formed objects.
@@ -18,8 +20,11 @@ pub mod field;
 mod go_json;
 pub mod mask;
 pub mod member;
+pub mod outcome;
 pub mod overrides;
 pub mod placement;
+pub mod plan;
+pub mod record;
 pub mod retention;
 pub mod selector;
 pub mod target;

@@ -40,6 +40,7 @@ pub(crate) fn cell(name: &str, namespace: &str, cluster: &str, pairs: &[(&str, &
             cluster: cluster.into(),
             member_namespace: names::default_member_namespace(namespace, name),
             pod_placement: PodPlacement::default(),
+            leaving: None,
         }),
     }
 }
