@@ -9,7 +9,7 @@ const YEAR: i64 = 365 * DAY;
 
 /// The age of an RFC 3339 time: `<unknown>` for none, `<invalid>` for what is not a time or lies in the future
 /// (`metatable.ConvertToHumanReadableDateType`).
-pub fn since(time: &str, now: Timestamp) -> String {
+pub(crate) fn since(time: &str, now: Timestamp) -> String {
     if time.is_empty() {
         return "<unknown>".to_owned();
     }
@@ -21,7 +21,7 @@ pub fn since(time: &str, now: Timestamp) -> String {
 
 /// A span in milliseconds, rounded down to one or two units (`k8s.io/apimachinery/pkg/util/duration.HumanDuration`).
 /// Two seconds of clock difference are tolerated.
-pub fn human(milliseconds: i64) -> String {
+fn human(milliseconds: i64) -> String {
     let seconds = milliseconds / 1000;
     let two = |big: i64, unit: &str, small: i64, part: &str| {
         if small == 0 {

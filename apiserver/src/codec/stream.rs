@@ -30,7 +30,7 @@ pub(super) fn lines(
         kind,
         version,
         shape,
-        headings_sent: false,
+        printer: None,
     };
     futures::stream::unfold(Some((events, writer)), |state| async {
         let (mut events, mut writer) = state?;
@@ -53,7 +53,7 @@ struct Writer {
     kind: Arc<Kind>,
     version: Arc<str>,
     shape: Shape,
-    headings_sent: bool,
+    printer: Option<Printer>,
 }
 
 impl Writer {
@@ -112,9 +112,13 @@ impl Writer {
                 partial(&value, api_version)
             }
             Shape::Table(api_version, include) => {
-                let printer = Printer::new(row(&self.kind, &self.version)?);
-                let headings = (!std::mem::replace(&mut self.headings_sent, true))
-                    .then(|| printer.definitions());
+                let first = self.printer.is_none();
+                let printer = match self.printer.take() {
+                    Some(printer) => printer,
+                    None => Printer::new(row(&self.kind, &self.version)?),
+                };
+                let printer = self.printer.insert(printer);
+                let headings = first.then(|| printer.definitions());
                 let rows = vec![printer.row(&value, include, api_version, self.api.seams.now())];
                 let revision = crate::object::meta_str(&value, "resourceVersion");
                 table(

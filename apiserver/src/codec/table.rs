@@ -139,7 +139,7 @@ fn cell(column: &Column, path: Option<&JsonPath>, object: &Value, now: Timestamp
             Value::Number(number) if number.is_i64() || number.is_u64() => (*first).clone(),
             Value::Number(number) => number
                 .as_f64()
-                .map_or(Value::Null, |f| Value::from(f.trunc())),
+                .map_or(Value::Null, |f| Value::from(f.trunc() as i64)),
             _ => Value::Null,
         },
         "number" => match first {
@@ -154,10 +154,8 @@ fn cell(column: &Column, path: Option<&JsonPath>, object: &Value, now: Timestamp
             Value::String(time) => since(time, now).into(),
             _ => "<unknown>".into(),
         },
-        _ => {
-            let texts: Vec<String> = found.iter().map(|value| text(value)).collect();
-            texts.join(",").into()
-        }
+        // Only the first, as upstream: these paths are meant to lead to one value.
+        _ => text(first).into(),
     }
 }
 
