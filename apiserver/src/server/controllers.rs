@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::certificates::Certificates;
 use super::tls::Tls;
 use crate::api::Api;
-use crate::control::{events, tokens};
+use crate::control::{events, gc, namespace, tokens};
 use crate::http::HealthCheck;
 use crate::local::LocalClient;
 
@@ -97,6 +97,18 @@ impl Controllers {
         self.spawn(
             "tokens",
             tokens::run(client("tokens-controller"), ca_pem, stop()),
+        );
+        self.spawn(
+            "namespaces",
+            namespace::run(
+                client("namespace-controller"),
+                certificates.ca_pem().to_owned(),
+                stop(),
+            ),
+        );
+        self.spawn(
+            "garbage-collector",
+            gc::run(client("generic-garbage-collector"), stop()),
         );
         self.spawn(
             "event-ttl",

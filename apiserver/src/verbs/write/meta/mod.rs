@@ -5,7 +5,7 @@ mod types;
 mod update;
 mod validate;
 
-pub(crate) use names::{generate_name, name_problems};
+pub(crate) use names::generate_name;
 pub(crate) use types::{check_types, prune_unknown};
 pub(crate) use update::validate_update;
 pub(crate) use validate::validate_metadata;
