@@ -8,11 +8,13 @@
 //! | is it there already? | [`version`] |
 //! | so what is to be done, and why? | [`plan`] |
 //! | what came of it? | [`outcome`], with [`record`] |
-//! | how are wrong fields named? | [`field`] |
+//! | may a user write this? | [`validate`], with [`field`] |
+//! | what stands for a cell? | [`cell`] |
 //!
 //! Same input, same output, down to the order of lists. Nothing here panics on ill-formed objects.
 
 pub mod annotation_policy;
+pub mod cell;
 pub mod conversion;
 pub mod desired;
 pub mod event;
@@ -29,6 +31,7 @@ pub mod retention;
 pub mod selector;
 pub mod target;
 pub mod tenancy;
+pub mod validate;
 pub mod version;
 
 #[cfg(test)]

@@ -1,0 +1,239 @@
+//! Rules of federated objects, in the version the user wrote.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use federation_api::federated::northbound::{TOPOLOGY_CELL, TOPOLOGY_CLUSTER};
+use federation_api::federated::southbound::ClusterOverride;
+use federation_api::federated::{LabelSelector, TopologyRef};
+use federation_api::names;
+use serde_json::{Value, json};
+
+use super::{Snapshot, Verdict, namespace, text};
+use crate::conversion::Version;
+use crate::field::{FieldError, Path};
+use crate::overrides::{self, NORTHBOUND_WORDS, SOUTHBOUND_WORDS, Words};
+use crate::selector::Selector;
+use crate::tenancy::Tenancy;
+
+/// The words of the version being validated, and what names mean in it.
+struct Scope<'a> {
+    list: &'static str,
+    selector: &'static str,
+    words: Words,
+    cells: bool,
+    namespace: &'a str,
+    snapshot: &'a Snapshot<'a>,
+}
+
+/// Validates a federated object as written in `version`. Errors: topology type, template, selectors, overrides (forbidden
+/// and repeated paths, repeated names). Warnings: names that are not known or belong to another tenant, a mask or an
+/// override that names what the placement lacks.
+#[must_use]
+pub fn federated(
+    object: &Value,
+    version: Version,
+    namespaced: bool,
+    snapshot: &Snapshot<'_>,
+) -> Verdict {
+    let mut verdict = Verdict::default();
+    let path = Path::new("spec");
+    let Some(spec) = object.get("spec").filter(|spec| spec.is_object()) else {
+        verdict.error(FieldError::required(&path));
+        return verdict;
+    };
+    let scope = scope(object, version, snapshot);
+    if version == Version::Northbound {
+        topology_type(spec, &path, namespaced, &mut verdict);
+    }
+    if !spec.get("template").is_none_or(Value::is_object) {
+        let field = path.child("template");
+        verdict.error(FieldError::invalid(
+            &field,
+            spec["template"].clone(),
+            "must be an object",
+        ));
+    }
+    let placed = placement(
+        &spec["placement"],
+        &path.child("placement"),
+        &scope,
+        &mut verdict,
+    );
+    let masked = placement(
+        &spec["placementMask"],
+        &path.child("placementMask"),
+        &scope,
+        &mut verdict,
+    );
+    if let (Some(placed), Some(masked)) = (&placed, &masked) {
+        for name in masked.difference(placed) {
+            verdict.warn(
+                &path.child("placementMask"),
+                format_args!("{name:?} is not in the placement"),
+            );
+        }
+    }
+    let overridden = check_overrides(
+        &spec["overrides"],
+        &path.child("overrides"),
+        &scope,
+        &mut verdict,
+    );
+    if let Some(placed) = &placed {
+        for name in overridden.difference(placed) {
+            verdict.warn(
+                &path.child("overrides"),
+                format_args!("{name:?} is not in the placement"),
+            );
+        }
+    }
+    verdict
+}
+
+fn scope<'a>(object: &'a Value, version: Version, snapshot: &'a Snapshot<'a>) -> Scope<'a> {
+    let namespace = namespace(object);
+    match version {
+        Version::Northbound => Scope {
+            list: "topologies",
+            selector: "topologySelector",
+            words: NORTHBOUND_WORDS,
+            cells: text(&object["spec"], "topologyType") == TOPOLOGY_CELL,
+            namespace,
+            snapshot,
+        },
+        Version::Southbound => Scope {
+            list: "clusters",
+            selector: "clusterSelector",
+            words: SOUTHBOUND_WORDS,
+            cells: false,
+            namespace,
+            snapshot,
+        },
+    }
+}
+
+fn topology_type(spec: &Value, path: &Path, namespaced: bool, verdict: &mut Verdict) {
+    let field = path.child("topologyType");
+    match &spec["topologyType"] {
+        Value::Null => {}
+        Value::String(word) if word == TOPOLOGY_CELL && !namespaced => {
+            verdict.error(FieldError::invalid(
+                &field,
+                word.as_str(),
+                "a cluster-scoped object can only use topologyType cluster",
+            ));
+        }
+        Value::String(word) => verdict.word(word, &field, &[TOPOLOGY_CELL, TOPOLOGY_CLUSTER]),
+        other => verdict.error(FieldError::invalid(
+            &field,
+            other.clone(),
+            "must be a string",
+        )),
+    }
+}
+
+/// Checks a placement or mask. Returns the names it lists, `None` if it lists none because it goes by selector or is absent.
+fn placement(
+    value: &Value,
+    path: &Path,
+    scope: &Scope<'_>,
+    verdict: &mut Verdict,
+) -> Option<BTreeSet<String>> {
+    if value.is_null() {
+        return None;
+    }
+    if !value[scope.selector].is_null() {
+        let field = path.child(scope.selector);
+        match serde_json::from_value::<LabelSelector>(value[scope.selector].clone()) {
+            Ok(selector) => {
+                if let Err(error) = Selector::parse(&selector, &field) {
+                    verdict.errors.extend(error.0);
+                }
+            }
+            Err(error) => verdict.error(FieldError::invalid(
+                &field,
+                value[scope.selector].clone(),
+                error.to_string(),
+            )),
+        }
+    }
+    let field = path.child(scope.list);
+    let list = match serde_json::from_value::<Option<Vec<TopologyRef>>>(value[scope.list].clone()) {
+        Ok(list) => list?,
+        Err(error) => {
+            verdict.error(FieldError::invalid(
+                &field,
+                value[scope.list].clone(),
+                error.to_string(),
+            ));
+            return None;
+        }
+    };
+    for (index, item) in list.iter().enumerate() {
+        known(
+            &item.name,
+            &field.index(index).child("name"),
+            scope,
+            verdict,
+        );
+    }
+    Some(list.into_iter().map(|item| item.name).collect())
+}
+
+/// Warns about a name that selects nothing. That another tenant's cell or cluster exists is not told.
+fn known(name: &str, path: &Path, scope: &Scope<'_>, verdict: &mut Verdict) {
+    let (kind, full) = match (scope.cells, name.strip_prefix('/')) {
+        (true, None) => ("cell", names::cell_cluster(name, scope.namespace)),
+        (true, Some(cluster)) => ("cluster", cluster.to_owned()),
+        (false, _) => ("cluster", name.to_owned()),
+    };
+    let none = BTreeMap::new();
+    let own = scope.snapshot.namespace_labels.map(Tenancy::from_labels);
+    let registered = scope.snapshot.clusters.iter().any(|cluster| {
+        let labels = cluster.metadata.labels.as_ref().unwrap_or(&none);
+        cluster.metadata.name.as_deref() == Some(full.as_str())
+            && own.as_ref().is_none_or(|own| own.reaches(labels))
+    });
+    let is_cell = kind == "cell"
+        && scope.snapshot.cells.iter().any(|cell| {
+            cell.metadata.name.as_deref() == Some(name)
+                && cell.metadata.namespace.as_deref() == Some(scope.namespace)
+        });
+    if !registered && !is_cell {
+        verdict.warn(
+            path,
+            format_args!("{kind} {name:?} is not known here, so nothing is placed there"),
+        );
+    }
+}
+
+/// Checks the overrides; returns the names they are for.
+fn check_overrides(
+    value: &Value,
+    path: &Path,
+    scope: &Scope<'_>,
+    verdict: &mut Verdict,
+) -> BTreeSet<String> {
+    let Some(items) = value.as_array() else {
+        if !value.is_null() {
+            verdict.error(FieldError::invalid(path, value.clone(), "must be a list"));
+        }
+        return BTreeSet::new();
+    };
+    let southbound = items
+        .iter()
+        .map(|item| json!({"clusterName": item[scope.words.name].as_str().unwrap_or_default(), "clusterOverrides": item[scope.words.steps]}))
+        .collect();
+    match serde_json::from_value::<Vec<ClusterOverride>>(southbound) {
+        Ok(list) => {
+            if let Err(error) = overrides::check(&list, path, scope.words) {
+                verdict.errors.extend(error.0);
+            }
+            list.into_iter().map(|item| item.cluster_name).collect()
+        }
+        Err(error) => {
+            verdict.error(FieldError::invalid(path, value.clone(), error.to_string()));
+            BTreeSet::new()
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Tables of validation.
+
+use federation_api::kinds::KubeFedConfigSpec;
+use federation_api::kinds::Scope;
+use serde_json::json;
+
+use super::*;
+use crate::conversion::Version;
+
+fn fields(verdict: &Verdict) -> Vec<&str> {
+    verdict
+        .errors
+        .iter()
+        .map(|error| error.field.as_str())
+        .collect()
+}
+
+#[test]
+fn clusters_follow_kubefeds_rules() {
+    let cluster = |name: &str, endpoint: &str| json!({"metadata": {"name": name}, "spec": {"apiEndpoint": endpoint, "secretRef": {"name": "s"}}});
+    for endpoint in [
+        "https://hz:6443",
+        "hz",
+        "hz:6443",
+        "10.0.0.1:443",
+        "http://[::1]:80/x",
+    ] {
+        assert!(
+            kubefed_cluster(&cluster("hz-1", endpoint), false).is_allowed(),
+            "{endpoint}"
+        );
+    }
+    for endpoint in [
+        "",
+        "ftp://hz",
+        "hz:0",
+        "hz:x",
+        "https://",
+        "https://hz:99999",
+    ] {
+        assert_eq!(
+            fields(&kubefed_cluster(&cluster("hz-1", endpoint), false)),
+            ["spec.apiEndpoint"],
+            "{endpoint}"
+        );
+    }
+    assert_eq!(
+        fields(&kubefed_cluster(&cluster("a.b", "hz"), false)),
+        ["metadata.name"]
+    );
+    assert!(kubefed_cluster(&cluster("a.b", "hz"), true).is_allowed());
+    let bad = json!({"spec": {"apiEndpoint": "hz", "secretRef": {}, "disabledTLSValidations": ["*", "X"], "proxyURL": "ftp://x"}});
+    assert_eq!(
+        fields(&kubefed_cluster(&bad, false)),
+        [
+            "spec.secretRef.name",
+            "spec.disabledTLSValidations",
+            "spec.disabledTLSValidations",
+            "spec.proxyURL"
+        ]
+    );
+    let status = json!({"status": {"conditions": [{"type": "Odd", "status": "True"}]}});
+    assert_eq!(
+        fields(&kubefed_cluster_status(&status)),
+        [
+            "status.conditions[0].type",
+            "status.conditions[0].lastProbeTime"
+        ]
+    );
+}
+
+#[test]
+fn type_configs_follow_kubefeds_rules() {
+    let mut config = json!({"metadata": {"name": "foos.g.io"}, "spec": {
+        "targetType": {"group": "g.io", "version": "v1", "kind": "Foo", "pluralName": "foos", "scope": "Namespaced"},
+        "propagation": "Enabled",
+        "federatedType": {"group": "types.kubefed.io", "version": "v1beta1", "kind": "FederatedFoo", "pluralName": "federatedfoos", "scope": "Namespaced"},
+        "propagatingAnnotations": ["a/*"],
+    }});
+    assert_eq!(federated_type_config(&config), Verdict::default());
+    config["metadata"]["name"] = json!("foos");
+    config["spec"]["propagation"] = json!("On");
+    config["spec"]["federatedType"]["group"] = json!("x");
+    config["spec"]["updateStrategy"] = json!("x");
+    assert_eq!(
+        fields(&federated_type_config(&config)),
+        [
+            "name",
+            "spec.propagation",
+            "spec.federatedType.group",
+            "spec.updateStrategy"
+        ]
+    );
+    let status = json!({"status": {"observedGeneration": -1, "propagationController": "x"}});
+    assert_eq!(
+        fields(&federated_type_config_status(&status)),
+        ["status.observedGeneration", "status.propagationController"]
+    );
+}
+
+#[test]
+fn a_defaulted_config_is_valid_and_its_scope_stays() {
+    let config = |scope| json!({"spec": KubeFedConfigSpec::with_defaults(scope)});
+    let (wide, narrow) = (config(Scope::Cluster), config(Scope::Namespaced));
+    assert_eq!(kubefed_config(&wide, Some(&wide)), Verdict::default());
+    assert_eq!(
+        fields(&kubefed_config(&wide, Some(&narrow))),
+        ["spec.scope"]
+    );
+    let mut bad = wide;
+    bad["spec"]["leaderElect"]["renewDeadline"] = json!("15s");
+    bad["spec"]["clusterHealthCheck"]["failureThreshold"] = json!(0);
+    bad["spec"]["featureGates"][1]["name"] = bad["spec"]["featureGates"][0]["name"].clone();
+    assert_eq!(
+        fields(&kubefed_config(&bad, None)),
+        [
+            "spec.leaderElect.leaseDuration",
+            "spec.featureGates.name",
+            "spec.clusterHealthCheck.failureThreshold"
+        ]
+    );
+    assert_eq!(
+        fields(&kubefed_config(
+            &json!({"spec": {"scope": "Cluster"}}),
+            None
+        ))
+        .len(),
+        5
+    );
+}
+
+#[test]
+fn two_cells_of_a_cluster_cannot_share_a_member_namespace() {
+    let object = |name: &str, cluster: &str, member: &str| json!({"apiVersion": "koinon.io/v1alpha1", "kind": "Cell", "metadata": {"name": name, "namespace": "bank"}, "spec": {"clusterRef": {"name": cluster}, "memberNamespace": member}});
+    let cells: Vec<Cell> = vec![serde_json::from_value(object("rz00a", "hz-1", "x")).unwrap()];
+    let snapshot = Snapshot {
+        cells: &cells,
+        ..Snapshot::default()
+    };
+    let verdict = cell(&object("rz00b", "hz-1", "x"), None, &snapshot);
+    assert_eq!(fields(&verdict), ["spec.memberNamespace"]);
+    assert!(verdict.errors[0].detail.contains("\"rz00a\""));
+    assert_eq!(
+        verdict.warnings,
+        ["spec.clusterRef.name: cluster \"hz-1\" is not registered"]
+    );
+    assert!(cell(&object("rz00a", "hz-1", "x"), None, &snapshot).is_allowed());
+    assert!(cell(&object("rz00b", "sh-1", "x"), None, &snapshot).is_allowed());
+    let moved = cell(
+        &object("rz00a", "sh-1", "y"),
+        Some(&object("rz00a", "hz-1", "x")),
+        &snapshot,
+    );
+    assert_eq!(
+        fields(&moved),
+        ["spec.clusterRef.name", "spec.memberNamespace"]
+    );
+    assert_eq!(
+        fields(&cell(
+            &object("a.b", "hz-1", "kube-system"),
+            None,
+            &snapshot
+        )),
+        ["metadata.name", "spec.memberNamespace"]
+    );
+}
+
+#[test]
+fn federated_objects_are_checked_in_their_own_words() {
+    let cells: Vec<Cell> = vec![
+        serde_json::from_value(json!({
+            "apiVersion": "koinon.io/v1alpha1", "kind": "Cell", "metadata": {"name": "rz00a", "namespace": "bank"}, "spec": {"clusterRef": {"name": "hz-1"}},
+        }))
+        .unwrap(),
+    ];
+    let snapshot = Snapshot {
+        cells: &cells,
+        ..Snapshot::default()
+    };
+    let object = json!({"metadata": {"name": "a", "namespace": "bank"}, "spec": {
+        "topologyType": "cell",
+        "placement": {"topologies": [{"name": "rz00a"}, {"name": "nope"}]},
+        "placementMask": {"topologies": [{"name": "rz00a"}, {"name": "rz09z"}]},
+        "overrides": [{"topologyName": "rz00a", "topologyOverrides": [{"path": "/kind", "value": "X"}]}],
+    }});
+    let verdict = federated(&object, Version::Northbound, true, &snapshot);
+    assert_eq!(
+        fields(&verdict),
+        ["spec.overrides[0].topologyOverrides[0].path"]
+    );
+    assert_eq!(
+        verdict.warnings,
+        [
+            "spec.placement.topologies[1].name: cell \"nope\" is not known here, so nothing is placed there",
+            "spec.placementMask.topologies[1].name: cell \"rz09z\" is not known here, so nothing is placed there",
+            "spec.placementMask: \"rz09z\" is not in the placement",
+        ]
+    );
+    assert_eq!(
+        fields(&federated(&object, Version::Northbound, false, &snapshot))[0],
+        "spec.topologyType"
+    );
+    let south = json!({"spec": {"template": 5, "placement": {"clusterSelector": {"matchExpressions": [{"key": "a", "operator": "Like"}]}}}});
+    assert_eq!(
+        fields(&federated(&south, Version::Southbound, true, &snapshot)),
+        [
+            "spec.template",
+            "spec.placement.clusterSelector.matchExpressions[0].operator"
+        ]
+    );
+}
