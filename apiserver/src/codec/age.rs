@@ -31,16 +31,16 @@ fn human(milliseconds: i64) -> String {
         }
     };
     match seconds {
-        ..-1 => "<invalid>".to_owned(),
+        ..=-2 => "<invalid>".to_owned(),
         -1 => "0s".to_owned(),
-        0..120 => format!("{seconds}s"),
-        ..600 => two(seconds / MINUTE, "m", seconds % MINUTE, "s"),
-        ..10_800 => format!("{}m", seconds / MINUTE),
-        ..28_800 => two(seconds / HOUR, "h", seconds % HOUR / MINUTE, "m"),
-        ..172_800 => format!("{}h", seconds / HOUR),
-        ..691_200 => two(seconds / DAY, "d", seconds % DAY / HOUR, "h"),
-        ..63_072_000 => format!("{}d", seconds / DAY),
-        ..252_288_000 => two(seconds / YEAR, "y", seconds % YEAR / DAY, "d"),
+        0..=119 => format!("{seconds}s"),
+        120..=599 => two(seconds / MINUTE, "m", seconds % MINUTE, "s"),
+        600..=10_799 => format!("{}m", seconds / MINUTE),
+        10_800..=28_799 => two(seconds / HOUR, "h", seconds % HOUR / MINUTE, "m"),
+        28_800..=172_799 => format!("{}h", seconds / HOUR),
+        172_800..=691_199 => two(seconds / DAY, "d", seconds % DAY / HOUR, "h"),
+        691_200..=63_071_999 => format!("{}d", seconds / DAY),
+        63_072_000..=252_287_999 => two(seconds / YEAR, "y", seconds % YEAR / DAY, "d"),
         _ => format!("{}y", seconds / YEAR),
     }
 }
