@@ -1,12 +1,36 @@
 //! Koinon's reconcilers.
+//!
+//! [`run`] is the whole controller: give it the hub's configuration and it reads everything else from there. The binary
+//! is a thin shell around it ([`Cli`]); `fedctl up` and the playground call it in process.
+//!
+//! - [`work`]: keyed queues, backoff, rate limits, seams for time and chance.
+//! - [`clients`]: transport, TLS, and what every request must pass.
+//! - [`hub`], [`hub_views`]: caches kept by watches.
+//! - [`members`]: one connection per physical member; health.
+//! - [`types`], [`cells`], [`namespaces`], [`propagation`]: the reconcilers.
+//! - [`runtime`]: settings, leadership, and what runs while leading.
+//!
+//! Decisions are not made here but in `federation-core`; this crate watches, gathers, executes and reports.
 
-pub mod admin;
-pub mod clients;
-pub mod events;
-pub mod hub;
-pub mod members;
-pub mod metrics;
-pub mod runtime;
+mod admin;
+mod cells;
+mod cli;
+mod clients;
+mod context;
+mod events;
+mod hub;
+mod hub_views;
+mod members;
+mod metrics;
+mod namespaces;
+mod propagation;
+mod runtime;
 #[cfg(test)]
 mod testing;
-pub mod work;
+mod types;
+mod work;
+
+pub use cli::Cli;
+pub use clients::ConnectError;
+pub use runtime::{ControllerConfig, Delays, ElectionError, RunError, run};
+pub use work::RateLimit;

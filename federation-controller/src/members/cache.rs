@@ -135,10 +135,11 @@ impl MemberCache {
         self.state.borrow().clone()
     }
 
-    /// Keys of all objects held.
-    #[must_use]
-    pub fn keys(&self) -> Vec<ObjectKey> {
-        self.store.keys()
+    /// Waits until more is known than that the first list has not ended.
+    pub async fn judged(&self) {
+        let mut state = self.state.clone();
+        // An ended cache judges nothing any more; there is nothing to wait for.
+        let _ = state.wait_for(|state| *state != CacheState::Waiting).await;
     }
 
     /// Takes in what a write of ours returned, so that the next decision does not wait for the watch to echo it. An

@@ -6,5 +6,7 @@
 
 mod fake;
 mod path;
+mod world;
 
 pub(crate) use fake::{FakeCluster, Mood};
+pub(crate) use world::{CELLS, CLUSTERS, FEDERATED_FOOS, FOOS, RECORDS, World, cells};
