@@ -12,6 +12,8 @@ pub const ANNOTATIONS_NOT_SUPPORTED: &str = "AnnotationsNotSupported";
 pub const FINALIZERS_NOT_SUPPORTED: &str = "FinalizersNotSupported";
 /// A FederatedNamespace is not named as its namespace.
 pub const INVALID_NAME: &str = "InvalidName";
+/// The fields of a federated object have the wrong shape.
+pub const OBJECT_UNREADABLE: &str = "ObjectUnreadable";
 /// An operation in a member did not answer in time.
 pub const OPERATION_TIMEOUT: &str = "OperationTimeoutError";
 /// Deletion waits for member objects to go.

@@ -6,6 +6,8 @@ use federation_api::kinds::{Cell, KubeFedCluster};
 use federation_api::{annotations, labels, names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
+use crate::tenancy::Tenancy;
+
 /// The `KubeFedCluster` that stands for `cell`: named `<cell>.<namespace>`, in the namespace of `base`, with the access
 /// data of `base`, the cell's own labels (which selectors match), the labels that say what it stands for, and
 /// tenant and workspace group of the hub namespace. Labels of the cell cannot forge the latter two groups.
@@ -73,6 +75,18 @@ pub fn is_in_step(held: &KubeFedCluster, wanted: &KubeFedCluster) -> bool {
         && held.metadata.owner_references == wanted.metadata.owner_references
 }
 
+/// True if a cell of a hub namespace with these labels may live in `base`: a cluster that belongs to a tenant (or to a
+/// workspace group) takes cells of that one only; one that belongs to nobody takes all.
+#[must_use]
+pub fn may_live_in(base: &KubeFedCluster, namespace_labels: &BTreeMap<String, String>) -> bool {
+    let of_base = base.metadata.labels.as_ref();
+    let of_base = of_base.map(Tenancy::from_labels).unwrap_or_default();
+    let of_cell = Tenancy::from_labels(namespace_labels);
+    let admits = |base: &Option<String>, cell: &Option<String>| base.is_none() || base == cell;
+    admits(&of_base.tenant, &of_cell.tenant)
+        && admits(&of_base.workspace_group, &of_cell.workspace_group)
+}
+
 /// The cell among `cells` that has the member namespace of `cell` in the same cluster already; `None` if it is free or its own.
 /// Of several cells that claim one namespace the oldest has it (ties: by namespace and name), so that all readers
 /// agree and a newcomer never takes it away. A cell without creation time counts as the newest.
@@ -101,6 +115,21 @@ pub fn namespace_owner<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenants_cluster_takes_the_tenants_cells_only() {
+        let group = |tenant: &str| BTreeMap::from([(labels::TENANT.to_owned(), tenant.to_owned())]);
+        let base = |labels: BTreeMap<String, String>| {
+            let spec = serde_json::json!({"apiEndpoint": "https://hz", "secretRef": {"name": "s"}});
+            let mut base = KubeFedCluster::new("hz-1", serde_json::from_value(spec).unwrap());
+            base.metadata.labels = Some(labels);
+            base
+        };
+        assert!(may_live_in(&base(BTreeMap::new()), &group("bank")));
+        assert!(may_live_in(&base(group("bank")), &group("bank")));
+        assert!(!may_live_in(&base(group("bank")), &group("shop")));
+        assert!(!may_live_in(&base(group("bank")), &BTreeMap::new()));
+    }
     use crate::testing::labels_of;
     use serde_json::json;
 

@@ -244,13 +244,18 @@ impl CellController {
                 Err(error) if Failure::of(&error) == Failure::AlreadyExists => Ok(()),
                 other => other.map(|_| ()),
             },
-            Some(held) => match decisions::bring_in_step(&held, &wanted) {
-                None => Ok(()),
-                Some(next) => api
-                    .replace(&name, &PostParams::default(), &next)
+            Some(held) if decisions::is_in_step(&held, &wanted) => Ok(()),
+            Some(held) => {
+                let mut next = wanted;
+                let held = &held.metadata;
+                next.metadata
+                    .resource_version
+                    .clone_from(&held.resource_version);
+                next.metadata.finalizers.clone_from(&held.finalizers);
+                api.replace(&name, &PostParams::default(), &next)
                     .await
-                    .map(|_| ()),
-            },
+                    .map(|_| ())
+            }
         }
     }
 

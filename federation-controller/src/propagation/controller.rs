@@ -129,7 +129,11 @@ impl TypeWork {
         self.keep_caches();
         let judged = async {
             for (name, cache) in self.caches.all() {
-                if context.members.get(&name).is_some_and(|member| member.is_ready()) {
+                if context
+                    .members
+                    .get(&name)
+                    .is_some_and(|member| member.is_ready())
+                {
                     cache.judged().await;
                 }
             }
