@@ -13,6 +13,8 @@ mod options;
 mod patch;
 mod pipeline;
 mod scale;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use collection::delete_collection;
