@@ -154,7 +154,10 @@ fn use_hub(directory: &Path) {
     let twin = CELL.replace("name: hz-1}", "name: hz-1}, memberNamespace: one");
     works(d, "apply -f -", &twin);
     let refused = fails(d, "apply -f -", &twin.replace("rz00a", "rz00b"));
-    assert!(refused.contains("cell bank-prod/rz00a"), "{refused}");
+    assert!(
+        refused.contains("\"rz00a\" of namespace \"bank-prod\""),
+        "{refused}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
-//! `Cell`.
+//! What may become of a `Cell`.
 
 use apiserver::admit::Attributes;
-use apiserver::status::{ApiError, FieldError, FieldErrorKind};
+use apiserver::status::ApiError;
 use federation_api::Cell;
 use federation_api::annotations::{
     CELL_DELETION_DELETE, CELL_DELETION_ORPHAN, CELL_DELETION_POLICY,
@@ -10,70 +10,11 @@ use federation_api::federated::southbound::FederatedObject;
 use federation_core::field::Path;
 use federation_core::member::Member;
 use federation_core::placement::{Topology, resolve};
-use serde_json::{Value, json};
 
 use super::facts::Facts;
-use super::{refused, verdict};
 
 /// So many objects are named in a refusal.
 const NAMED: usize = 5;
-
-/// Two cells of one cluster cannot share a member namespace. A cell in a cluster that is not (yet) registered draws a
-/// warning.
-pub(super) fn validate(
-    facts: &Facts,
-    attributes: &Attributes<'_>,
-    object: &Value,
-) -> Result<(), ApiError> {
-    if !attributes.subresource.is_empty() {
-        return Ok(());
-    }
-    let Ok(cell) = serde_json::from_value::<Cell>(object.clone()) else {
-        // The schema has said what is wrong, or will.
-        return Ok(());
-    };
-    let findings = sharing(&cell, &facts.cells());
-    verdict(attributes, &findings)?;
-    let cluster = &cell.spec.cluster_ref.name;
-    let known = facts
-        .clusters()
-        .iter()
-        .any(|one| one.metadata.name.as_deref() == Some(cluster));
-    if !known {
-        attributes.warnings.add(format!(
-            "cluster {cluster:?} is not registered; the cell stays unready until it is"
-        ));
-    }
-    Ok(())
-}
-
-/// Findings about other cells of the same cluster with the same member namespace.
-fn sharing(cell: &Cell, others: &[Cell]) -> Vec<FieldError> {
-    let member_namespace = cell.member_namespace();
-    others
-        .iter()
-        .filter(|other| {
-            let same = other.metadata.name == cell.metadata.name
-                && other.metadata.namespace == cell.metadata.namespace;
-            !same
-                && other.spec.cluster_ref.name == cell.spec.cluster_ref.name
-                && other.member_namespace() == member_namespace
-        })
-        .map(|other| {
-            FieldError::new(
-                FieldErrorKind::Duplicate,
-                "spec.memberNamespace",
-                json!(member_namespace).to_string(),
-                format!(
-                    "cell {}/{} of cluster {} has it already",
-                    other.metadata.namespace.as_deref().unwrap_or_default(),
-                    other.metadata.name.as_deref().unwrap_or_default(),
-                    cell.spec.cluster_ref.name
-                ),
-            )
-        })
-        .collect()
-}
 
 /// A cell that objects are placed in goes only with the word what becomes of them.
 pub(super) fn may_be_deleted(facts: &Facts, attributes: &Attributes<'_>) -> Result<(), ApiError> {
@@ -109,8 +50,11 @@ pub(super) fn may_be_deleted(facts: &Facts, attributes: &Attributes<'_>) -> Resu
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    Err(refused(
-        attributes,
+    let kind = attributes.kind;
+    Err(ApiError::forbidden(
+        &kind.group,
+        &kind.plural,
+        attributes.name,
         &format!(
             "objects are placed in it: {}{more}; take it out of their placement, or annotate the cell with \
              {CELL_DELETION_POLICY}={CELL_DELETION_DELETE} (they are deleted in the member) or \
@@ -141,29 +85,9 @@ fn is_placed(object: &FederatedObject, cell: &Cell, member: Option<&Member>) -> 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-
-    fn cell(name: &str, cluster: &str, member_namespace: &str) -> Cell {
-        serde_json::from_value(json!({
-            "apiVersion": "koinon.io/v1alpha1", "kind": "Cell",
-            "metadata": {"name": name, "namespace": "bank-prod"},
-            "spec": {"clusterRef": {"name": cluster}, "memberNamespace": member_namespace},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn two_cells_of_one_cluster_do_not_share_a_namespace() {
-        let others = [cell("a", "hz-1", "ns-1"), cell("b", "sh-1", "ns-2")];
-        let found = sharing(&cell("c", "hz-1", "ns-1"), &others);
-        assert_eq!(found.len(), 1);
-        assert!(found[0].to_string().contains("bank-prod/a"), "{}", found[0]);
-        assert!(sharing(&cell("c", "hz-1", "ns-2"), &others).is_empty());
-        assert!(
-            sharing(&cell("a", "hz-1", "ns-1"), &others).is_empty(),
-            "itself"
-        );
-    }
 
     #[test]
     fn placement_and_status_both_hold_a_cell() {
@@ -175,7 +99,12 @@ mod tests {
                 "spec": spec, "status": status}))
             .unwrap()
         };
-        let cell = cell("rz00a", "hz-1", "ns");
+        let cell: Cell = serde_json::from_value(json!({
+            "apiVersion": "koinon.io/v1alpha1", "kind": "Cell",
+            "metadata": {"name": "rz00a", "namespace": "bank-prod"},
+            "spec": {"clusterRef": {"name": "hz-1"}},
+        }))
+        .unwrap();
         let placed = |spec, status| is_placed(&object(spec, status), &cell, None);
         assert!(placed(
             json!({"placement": {"clusters": [{"name": "rz00a.bank-prod"}]}}),

@@ -1,5 +1,6 @@
 //! What admission looks up, from the server's cache.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apiserver::cache::Cache;
@@ -35,15 +36,15 @@ impl Facts {
         self.all(CLUSTERS)
     }
 
-    /// The labels of a hub namespace.
-    pub(crate) fn namespace_labels(
-        &self,
-        namespace: &str,
-    ) -> std::collections::BTreeMap<String, String> {
-        self.cache
-            .get("/namespaces", "", namespace)
-            .map(|object| object.meta.labels.clone())
-            .unwrap_or_default()
+    /// Is there a cell of that name?
+    pub(crate) fn has_cell(&self, namespace: &str, name: &str) -> bool {
+        self.cache.get(CELLS, namespace, name).is_some()
+    }
+
+    /// The labels of a hub namespace; `None` if there is none of that name.
+    pub(crate) fn namespace_labels(&self, namespace: &str) -> Option<BTreeMap<String, String>> {
+        let object = self.cache.get("/namespaces", "", namespace)?;
+        Some(object.meta.labels.clone())
     }
 
     /// The federated objects of a namespace, each with `<resource>/<name>`, in stored form.
