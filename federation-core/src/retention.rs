@@ -51,13 +51,11 @@ pub fn retain(kind: &str, desired: &mut Value, observed: &Value, retain_replicas
             }
         }
         _ if retain_replicas => {
-            if let Some(replicas) = observed
+            let replicas = observed
                 .pointer("/spec/replicas")
-                .filter(|value| value.is_i64())
-            {
-                if let Some(spec) = object_at(target, "spec") {
-                    spec.insert("replicas".into(), replicas.clone());
-                }
+                .filter(|value| value.is_i64());
+            if let (Some(replicas), Some(spec)) = (replicas, object_at(target, "spec")) {
+                spec.insert("replicas".into(), replicas.clone());
             }
         }
         _ => {}
