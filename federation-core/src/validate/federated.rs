@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use federation_api::federated::northbound::{TOPOLOGY_CELL, TOPOLOGY_CLUSTER};
 use federation_api::federated::southbound::ClusterOverride;
 use federation_api::federated::{LabelSelector, TopologyRef};
-use federation_api::names;
+use federation_api::{annotations, names};
 use serde_json::{Value, json};
 
 use super::{Snapshot, Verdict, namespace, text};
 use crate::conversion::Version;
 use crate::field::{FieldError, Path};
 use crate::overrides::{self, NORTHBOUND_WORDS, SOUTHBOUND_WORDS, Words};
+use crate::plan::DeleteOptions;
 use crate::selector::Selector;
 use crate::tenancy::Tenancy;
 
@@ -25,7 +26,7 @@ struct Scope<'a> {
     snapshot: &'a Snapshot<'a>,
 }
 
-/// Validates a federated object as written in `version`. Errors: topology type, template, selectors, overrides (forbidden
+/// Validates a federated object as written in `version`. Errors: delete options, topology type, template, selectors, overrides (forbidden
 /// and repeated paths, repeated names). Warnings: names that are not known or belong to another tenant, a mask or an
 /// override that names what the placement lacks.
 #[must_use]
@@ -41,6 +42,7 @@ pub fn federated(
         verdict.error(FieldError::required(&path));
         return verdict;
     };
+    delete_option(object, &mut verdict);
     let scope = scope(object, version, snapshot);
     if version == Version::Northbound {
         topology_type(spec, &path, namespaced, &mut verdict);
@@ -69,7 +71,9 @@ pub fn federated(
         for name in masked.difference(placed) {
             verdict.warn(
                 &path.child("placementMask"),
-                format_args!("{name:?} is not in the placement"),
+                format_args!(
+                    "{name:?} is not in the placement: if it holds the object, that is deleted there"
+                ),
             );
         }
     }
@@ -109,6 +113,18 @@ fn scope<'a>(object: &'a Value, version: Version, snapshot: &'a Snapshot<'a>) ->
             namespace,
             snapshot,
         },
+    }
+}
+
+/// A deletion with options that cannot be read would wait for ever.
+fn delete_option(object: &Value, verdict: &mut Verdict) {
+    let key = annotations::DELETE_OPTION;
+    let Some(text) = object["metadata"]["annotations"][key].as_str() else {
+        return;
+    };
+    if let Err(error) = DeleteOptions::parse(text) {
+        let field = Path::new("metadata").child("annotations").key(key);
+        verdict.error(FieldError::invalid(&field, text, error));
     }
 }
 

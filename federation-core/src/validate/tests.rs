@@ -193,7 +193,7 @@ fn federated_objects_are_checked_in_their_own_words() {
         [
             "spec.placement.topologies[1].name: cell \"nope\" is not known here, so nothing is placed there",
             "spec.placementMask.topologies[1].name: cell \"rz09z\" is not known here, so nothing is placed there",
-            "spec.placementMask: \"rz09z\" is not in the placement",
+            "spec.placementMask: \"rz09z\" is not in the placement: if it holds the object, that is deleted there",
         ]
     );
     assert_eq!(
@@ -208,4 +208,24 @@ fn federated_objects_are_checked_in_their_own_words() {
             "spec.placement.clusterSelector.matchExpressions[0].operator"
         ]
     );
+}
+
+#[test]
+fn unreadable_delete_options_are_refused() {
+    let verdict = |text: &str| {
+        let key = federation_api::annotations::DELETE_OPTION;
+        let object = json!({"metadata": {"annotations": {key: text}}, "spec": {}});
+        federated(&object, Version::Southbound, true, &Snapshot::default())
+    };
+    assert!(verdict(r#"{"gracePeriodSeconds": 5}"#).is_allowed());
+    for text in [
+        "{",
+        r#"{"propagationPolicy": "x"}"#,
+        r#"{"gracePeriodSeconds": -1}"#,
+    ] {
+        assert_eq!(
+            fields(&verdict(text)),
+            ["metadata.annotations[kubefed.io/deleteoption]"]
+        );
+    }
 }
