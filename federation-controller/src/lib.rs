@@ -5,30 +5,30 @@
 //!
 //! - [`work`]: keyed queues, backoff, rate limits, seams for time and chance.
 //! - [`clients`]: transport, TLS, and what every request must pass.
-//! - [`hub`], [`hub_views`]: caches kept by watches.
+//! - [`hub`]: caches kept by watches.
 //! - [`members`]: one connection per physical member; health.
-//! - [`types`], [`cells`], [`namespaces`], [`propagation`]: the reconcilers.
-//! - [`runtime`]: settings, leadership, and what runs while leading.
+//! - `types`, `cells`, `namespaces`, `propagation`: the reconcilers.
+//! - `runtime`: settings, leadership, and what runs while leading.
 //!
 //! Decisions are not made here but in `federation-core`; this crate watches, gathers, executes and reports.
 
-mod admin;
+pub mod admin;
 mod cells;
 mod cli;
-mod clients;
+pub mod clients;
 mod context;
-mod events;
-mod hub;
+pub mod events;
+pub mod hub;
 mod hub_views;
-mod members;
-mod metrics;
+pub mod members;
+pub mod metrics;
 mod namespaces;
 mod propagation;
 mod runtime;
 #[cfg(test)]
 mod testing;
 mod types;
-mod work;
+pub mod work;
 
 pub use cli::Cli;
 pub use clients::ConnectError;

@@ -61,13 +61,13 @@ pub struct Delays {
 
 /// Times of the leader election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Elect {
+pub(crate) struct Elect {
     /// How long others wait after the last renewal they saw.
-    pub lease_duration: Duration,
+    pub(crate) lease_duration: Duration,
     /// How long the leader may write after the last renewal it sent. Less than `lease_duration`.
-    pub renew_deadline: Duration,
+    pub(crate) renew_deadline: Duration,
     /// Time between two tries.
-    pub retry_period: Duration,
+    pub(crate) retry_period: Duration,
 }
 
 /// The settings that hold while this process leads.

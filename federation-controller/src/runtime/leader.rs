@@ -27,7 +27,7 @@ pub enum ElectionError {
 }
 
 /// One process's part in the election.
-pub struct Election {
+pub(super) struct Election {
     api: Api<Lease>,
     name: String,
     identity: String,
@@ -57,7 +57,7 @@ impl Election {
     /// A candidate called `identity` for the lease `namespace/name`. `hub_client` must not be behind `fence`, which
     /// this candidate alone opens.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         hub_client: kube::Client,
         namespace: &str,
         name: &str,
@@ -78,7 +78,7 @@ impl Election {
     }
 
     /// Waits until this process leads. The fence is open when it returns.
-    pub async fn acquire(&mut self) {
+    pub(super) async fn acquire(&mut self) {
         loop {
             match self.attempt().await {
                 Ok(true) => return,
@@ -92,7 +92,7 @@ impl Election {
     }
 
     /// Renews for as long as that works. The fence is closed when it returns.
-    pub async fn hold(&mut self) -> ElectionError {
+    pub(super) async fn hold(&mut self) -> ElectionError {
         let mut renewed = Instant::now();
         let lost = loop {
             tokio::time::sleep(self.times.retry_period).await;
@@ -115,7 +115,7 @@ impl Election {
     }
 
     /// Gives the lease back, so that the next process need not wait. Closes the fence first.
-    pub async fn release(&mut self) {
+    pub(super) async fn release(&mut self) {
         self.fence.close();
         let Some(seen) = self
             .seen

@@ -4,7 +4,7 @@ mod config;
 mod leader;
 mod manager;
 
-pub(crate) use config::Settings;
-pub use config::{ControllerConfig, Delays, Elect};
+pub use config::{ControllerConfig, Delays};
+pub(crate) use config::{Elect, Settings};
 pub use leader::ElectionError;
 pub use manager::{RunError, run};
