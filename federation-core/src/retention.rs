@@ -54,7 +54,9 @@ pub fn retain(kind: &str, desired: &mut Value, observed: &Value, retain_replicas
             let replicas = observed
                 .pointer("/spec/replicas")
                 .filter(|value| value.is_i64());
-            if let (Some(replicas), Some(spec)) = (replicas, object_at(target, "spec")) {
+            if let Some(replicas) = replicas
+                && let Some(spec) = object_at(target, "spec")
+            {
                 spec.insert("replicas".into(), replicas.clone());
             }
         }
@@ -192,6 +194,8 @@ mod tests {
             retained("ServiceAccount", desired, observed, true)["spec"]["replicas"],
             3
         );
+        // Nothing to retain leaves no trace.
+        assert_eq!(retained("Foo", json!({}), json!({}), true), json!({}));
     }
 
     #[test]
