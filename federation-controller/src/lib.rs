@@ -32,5 +32,6 @@ pub mod work;
 
 pub use cli::Cli;
 pub use clients::ConnectError;
+pub use members::connect::{MemberClientError, member_client};
 pub use runtime::{ControllerConfig, Delays, ElectionError, RunError, run};
 pub use work::RateLimit;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use federation_api::kinds::KubeFedCluster;
+use federation_controller::member_client;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::{Api, ListParams};
@@ -51,6 +52,5 @@ async fn client(hub: &Hub, cluster: &KubeFedCluster) -> anyhow::Result<Client> {
         .get_opt(&cluster.spec.secret_ref.name)
         .await
         .context("cannot read the cluster's secret")?;
-    let _ = secret;
-    Ok(hub.hub_client.clone())
+    Ok(member_client(cluster, secret.as_ref())?)
 }

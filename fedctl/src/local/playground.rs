@@ -19,9 +19,9 @@ pub(crate) async fn playground(args: &Playground) -> anyhow::Result<()> {
     let layout = Layout::open(&args.data_dir)?;
     let live = !args.no_tui && std::io::IsTerminal::is_terminal(&std::io::stdout());
     super::logs::start(live.then(|| layout.log()).as_deref())?;
-    let reporter = Reporter::new(false);
+    let reporter = Reporter::new();
     let stop = stop::on_signal().context("cannot listen for signals")?;
-    let world = tokio::select! {
+    let mut world = tokio::select! {
         world = World::start(&layout, &reporter) => world?,
         () = stop.cancelled() => return Ok(()),
     };
@@ -33,11 +33,19 @@ pub(crate) async fn playground(args: &Playground) -> anyhow::Result<()> {
         reporter.line(&line);
     }
     reporter.ready();
-    let ended = if live {
-        view::run(world.hub.hub_client(), &next_commands(&args.data_dir), stop).await
-    } else {
-        stop.cancelled().await;
-        Ok(())
+    let hub_client = world.hub.hub_client().clone();
+    let commands = next_commands(&args.data_dir);
+    let shown = async {
+        if live {
+            view::run(&hub_client, &commands, stop).await
+        } else {
+            stop.cancelled().await;
+            Ok(())
+        }
+    };
+    let ended = tokio::select! {
+        ended = shown => ended,
+        error = world.hub.failed() => return Err(error),
     };
     world.stop().await;
     ended

@@ -6,19 +6,17 @@ use std::time::{Duration, Instant};
 /// Prints what was done, with the time since the start.
 pub(crate) struct Reporter {
     started: Instant,
-    quiet: bool,
 }
 
 impl Reporter {
-    /// A reporter whose time starts now; `quiet` prints nothing.
+    /// A reporter whose time starts now.
     #[expect(
         clippy::disallowed_methods,
         reason = "a stopwatch for the screen decides nothing"
     )]
-    pub(crate) fn new(quiet: bool) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             started: Instant::now(),
-            quiet,
         }
     }
 
@@ -29,9 +27,6 @@ impl Reporter {
 
     /// One line, flushed at once: scripts wait for them.
     pub(crate) fn line(&self, text: &str) {
-        if self.quiet {
-            return;
-        }
         let mut out = std::io::stdout().lock();
         // A closed standard output must not end the servers.
         let _ = writeln!(out, "{:6.2}s  {text}", self.elapsed().as_secs_f64());
@@ -40,9 +35,6 @@ impl Reporter {
 
     /// The last line of the start, alone on its line: what scripts wait for.
     pub(crate) fn ready(&self) {
-        if self.quiet {
-            return;
-        }
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "ready");
         let _ = out.flush();

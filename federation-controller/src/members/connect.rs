@@ -1,10 +1,16 @@
 //! From access data to a client.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation_api::KubeFedCluster;
+use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::config::AuthInfo;
 
-use super::access::{Credentials, MemberAccess};
-use crate::clients::{self, GuardLayer};
+use super::access::{AccessError, Credentials, MemberAccess};
+use crate::clients::{self, Fence, GuardLayer};
+use crate::work::{Limiter, RateLimit};
 
 /// Why no client for a member could be made.
 #[derive(Debug, thiserror::Error)]
@@ -70,4 +76,34 @@ fn auth_info(credentials: &Credentials) -> AuthInfo {
             ..AuthInfo::default()
         },
     }
+}
+
+/// Why [`member_client`] made no client.
+#[derive(Debug, thiserror::Error)]
+pub enum MemberClientError {
+    /// The cluster or its Secret says something unusable.
+    #[error("the cluster's access data cannot be used")]
+    Access(#[from] AccessError),
+    /// No client can be made of it.
+    #[error("no client can be made for the cluster")]
+    Connect(#[from] MemberConnectError),
+}
+
+/// A client of a member as the controller would make it, for programs that only look something up (`fedctl enable`). `secret` is
+/// the one that the cluster's `spec.secretRef` names, if it exists. Nothing is sent yet.
+///
+/// # Errors
+/// If the access data is unusable, or the member is to be reached through its agent's tunnel only.
+pub fn member_client(
+    cluster: &KubeFedCluster,
+    secret: Option<&Secret>,
+) -> Result<Client, MemberClientError> {
+    let access = MemberAccess::parse(cluster, secret)?;
+    let guard = GuardLayer {
+        limiter: Arc::new(Limiter::new(RateLimit::MEMBER)),
+        fence: Fence::open(),
+        timeout: Duration::from_secs(15),
+    };
+    let name = cluster.metadata.name.as_deref().unwrap_or_default();
+    Ok(Direct.connect(name, &access, &guard)?)
 }
