@@ -38,8 +38,15 @@ pub(super) fn object_of(
     }
     check_kind(&mut value, kind, version)?;
     let mut complaints = decoded.complaints;
-    clean(&mut value, version, &mut complaints)?;
-    judge(request, strictness, &complaints)?;
+    let refused = |why: String| {
+        ApiError::bad_request(format!(
+            "{kind} in version \"{}\" cannot be handled as a {kind}: {why}",
+            version.name,
+            kind = kind.kind
+        ))
+    };
+    clean(&mut value, version, &mut complaints).map_err(refused)?;
+    judge(request, strictness, &complaints).map_err(refused)?;
     Ok(value)
 }
 
@@ -73,14 +80,17 @@ fn check_kind(value: &mut Value, kind: &Kind, version: &KindVersion) -> Result<(
 /// Drops what the schema does not know and adds complaints about it.
 ///
 /// # Errors
-/// 400 if metadata has values of the wrong type: nothing that follows could read it.
+/// If metadata, or anything in a built-in object, is of the wrong type: in Go's words.
 pub(super) fn clean(
     value: &mut Value,
     version: &KindVersion,
     complaints: &mut Vec<String>,
-) -> Result<(), ApiError> {
-    check_types(value).map_err(ApiError::bad_request)?;
+) -> Result<(), String> {
     let mut unknown = prune_unknown(value);
+    check_types(value)?;
+    if let Some(why) = version.schema.decode_error(value) {
+        return Err(why);
+    }
     unknown.extend(version.schema.prune(value));
     unknown.sort();
     unknown.dedup();
@@ -92,18 +102,29 @@ pub(super) fn clean(
     let metadata = object::metadata_mut(value);
     metadata.remove("managedFields");
     metadata.remove("selfLink");
+    // Go writes neither empty maps nor empty lists here.
+    for field in ["labels", "annotations", "finalizers", "ownerReferences"] {
+        let empty = match metadata.get(field) {
+            Some(Value::Object(map)) => map.is_empty(),
+            Some(Value::Array(list)) => list.is_empty(),
+            _ => false,
+        };
+        if empty {
+            metadata.remove(field);
+        }
+    }
     Ok(())
 }
 
 /// Acts on complaints as the client asked.
 ///
 /// # Errors
-/// 400 under strict reading.
+/// All complaints, under strict reading.
 pub(super) fn judge(
     request: &Request,
     strictness: FieldValidation,
     complaints: &[String],
-) -> Result<(), ApiError> {
+) -> Result<(), String> {
     match strictness {
         _ if complaints.is_empty() => Ok(()),
         FieldValidation::Ignore => Ok(()),
@@ -113,10 +134,7 @@ pub(super) fn judge(
             }
             Ok(())
         }
-        FieldValidation::Strict => Err(ApiError::bad_request(format!(
-            "strict decoding error: {}",
-            complaints.join(", ")
-        ))),
+        FieldValidation::Strict => Err(format!("strict decoding error: {}", complaints.join(", "))),
     }
 }
 

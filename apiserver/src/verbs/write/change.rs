@@ -13,8 +13,9 @@ use crate::object::{self, Obj};
 use crate::status::ApiError;
 use crate::verbs::{Body, Reply};
 
-/// How often a change without a `resourceVersion` is made again on a newer object before the client is told.
-const TRIES: usize = 16;
+/// How often a change without a `resourceVersion` is made again on a newer object before the client is told. Of those who
+/// change one object at the same moment one wins each round, so this is about how many may do so.
+const TRIES: usize = 1000;
 
 /// What part of an object a request may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,27 +40,10 @@ pub(super) trait Change: Send + Sync {
     fn unconditional(&self) -> bool;
 }
 
-/// Makes the change durable.
+/// As [`run`], as the answer to the client.
 ///
 /// # Errors
-/// 404 if there is no such object; 409 if the change names a `resourceVersion` or uid that is not current, or loses too
-/// often; what the change, the pipeline and the store say.
-pub(super) async fn apply(
-    write: &Write<'_>,
-    name: &str,
-    part: Part,
-    change: &dyn Change,
-) -> Result<Arc<Obj>, ApiError> {
-    match run(write, name, part, change).await? {
-        Done::Stored(object) => Ok(object),
-        Done::DryRun(_) => Err(ApiError::internal("a dry run stores nothing")),
-    }
-}
-
-/// As [`apply`], as the answer to the client.
-///
-/// # Errors
-/// As [`apply`].
+/// As [`run`].
 pub(super) async fn reply(
     write: &Write<'_>,
     name: &str,
@@ -84,10 +68,11 @@ pub(super) enum Done {
     DryRun(Value),
 }
 
-/// As [`apply`], dry runs included.
+/// Makes the change durable, unless it is a dry run.
 ///
 /// # Errors
-/// As [`apply`].
+/// 404 if there is no such object; 409 if the change names a `resourceVersion` or uid that is not current, or loses too
+/// often; what the change, the pipeline and the store say.
 pub(super) async fn run(
     write: &Write<'_>,
     name: &str,
@@ -143,10 +128,10 @@ async fn attempt(
         .kind
         .strategy
         .prepare_update(&mut value, &old, &write.strategy_context());
-    bump_generation(write, &mut value, &old);
     write
         .mutate(Operation::Update, &mut value, Some(&old))
         .await?;
+    bump_generation(write, &mut value, &old);
     write
         .validate(Operation::Update, &value, Some(&old))
         .await?;

@@ -36,12 +36,16 @@ pub async fn create(
     let mut value = object_of(request, kind, write.version, options.field_validation)?;
     settle_namespace(&mut value, request, kind)?;
     if !object::meta_str(&value, "resourceVersion").is_empty() {
-        return Err(ApiError::internal(
+        // No reason: upstream lets this error of its storage through as it is.
+        return Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "",
             "resourceVersion should not be set on objects to be created",
         ));
     }
     let generated = object::name(&value).is_empty();
     let base = object::meta_str(&value, "generateName").to_owned();
+    let mut last = ApiError::already_exists(&kind.group, &kind.plural, &base);
     for _ in 0..NAME_TRIES {
         let mut attempt = value.clone();
         if generated && !base.is_empty() {
@@ -50,11 +54,13 @@ pub async fn create(
         }
         match store(&write, attempt).await? {
             Outcome::Created(reply) => return Ok(reply),
-            Outcome::Taken(error) if !(generated && !base.is_empty()) => return Err(error),
-            Outcome::Taken(_) => {}
+            Outcome::Taken(error) if !generated || base.is_empty() => return Err(error),
+            Outcome::Taken(error) => last = error,
         }
     }
-    Err(ApiError::already_exists(&kind.group, &kind.plural, &base).retry_after(1))
+    last.message
+        .push_str(", the server was not able to generate a unique name for the object");
+    Err(last.retry_after(1))
 }
 
 enum Outcome {
@@ -123,9 +129,17 @@ fn prepare(write: &Write<'_>, value: &mut Value) {
     if kind.strategy.tracks_generation() {
         metadata.insert("generation".to_owned(), 1.into());
     }
-    let finalizers = kind.strategy.initial_finalizers();
+    let mut finalizers: Vec<String> = object::finalizers(value)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    for finalizer in kind.strategy.initial_finalizers() {
+        if !finalizers.iter().any(|present| present == finalizer) {
+            finalizers.push((*finalizer).to_owned());
+        }
+    }
     if !finalizers.is_empty() {
-        metadata.insert("finalizers".to_owned(), finalizers.to_vec().into());
+        object::metadata_mut(value).insert("finalizers".to_owned(), finalizers.into());
     }
     write.version.schema.default_fields(value);
     kind.strategy

@@ -19,7 +19,7 @@ use crate::status::{ApiError, FieldError, FieldErrorKind};
 use crate::verbs::{Body, Reply};
 
 /// How often a deletion that names no revision is tried again on a newer object.
-const TRIES: usize = 16;
+const TRIES: usize = 1000;
 
 /// What becomes of the objects that the deleted one owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::merge::{apply_json_patch, apply_merge_patch, parse_json_patch};
 use crate::object;
 use crate::request::Request;
 use crate::schema::Schema;
-use crate::status::ApiError;
+use crate::status::{ApiError, FieldError};
 use crate::verbs::Reply;
 
 const JSON_PATCH: &str = "application/json-patch+json";
@@ -158,8 +158,13 @@ impl Change for PatchChange<'_> {
             )));
         }
         let mut complaints = self.complaints.clone();
-        clean(&mut value, self.version, &mut complaints)?;
-        judge(self.request, self.options.field_validation, &complaints)?;
+        let refused = |why: String| {
+            let patch = String::from_utf8_lossy(&self.request.body);
+            let error = FieldError::invalid("patch", &Value::from(patch), why);
+            ApiError::invalid("", "", "", &[error])
+        };
+        clean(&mut value, self.version, &mut complaints).map_err(refused)?;
+        judge(self.request, self.options.field_validation, &complaints).map_err(refused)?;
         // The current revision came from the current object, not from the client: it is no precondition.
         if object::meta_str(&value, "resourceVersion")
             == object::meta_str(current, "resourceVersion")
@@ -180,7 +185,7 @@ impl PatchChange<'_> {
         match &self.patch {
             Patch::Json(operations) => operations
                 .iter()
-                .any(|operation| operation.path().to_string() == "/metadata/resourceVersion"),
+                .any(|operation| operation.path().as_str() == "/metadata/resourceVersion"),
             Patch::Merge(patch) | Patch::Strategic(patch) => {
                 !object::meta_str(patch, "resourceVersion").is_empty()
             }

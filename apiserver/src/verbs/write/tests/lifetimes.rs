@@ -167,7 +167,7 @@ async fn unknown_fields_warn_or_refuse() {
     let error = send(&api, &strict).await.unwrap_err();
     assert_eq!(
         error.message,
-        "strict decoding error: unknown field \"spec\""
+        "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: unknown field \"spec\""
     );
 }
 
