@@ -5,6 +5,7 @@
 //! runtime. Keys are stored as text in each row, not as numbers of a names table: the rows then sort bytewise
 //! as [`Key`](crate::Key) does, and thirty bytes per row weigh little beside the values.
 
+mod apply;
 mod error;
 mod lock;
 mod open;

@@ -24,6 +24,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Readers that nobody needs are closed after this.
 const READER_IDLE: Duration = Duration::from_secs(60);
+/// A snapshot that someone has not read to its end keeps a reader open; closing waits no longer than this.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// The WAL is cut back to this when it starts over, in bytes.
 const WAL_KEEP: &str = "16777216";
 
@@ -135,12 +137,12 @@ impl SqliteBackend {
 
     /// Closes the readers, then the writer, whose closing moves the WAL into the database and removes it.
     pub(super) async fn shut(&self) -> Result<(), BackendError> {
-        self.readers.close().await;
+        // What is too late is closed when it comes back to the pool; it only reads.
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, self.readers.close()).await;
         let closed = match self.writer.lock().await.take() {
             Some(writer) => writer.close().await,
             None => Ok(()),
         };
-        // Only now may another server have the directory.
         self.lock.lock().await.take();
         Ok(closed?)
     }

@@ -5,14 +5,12 @@ use tokio::sync::MutexGuard;
 
 use super::{
     SqliteBackend,
+    apply::apply_batch,
     error::failed_commit,
     open::connect_writer,
-    rows::{self, RowReader, kind_to_sql, to_sql},
+    rows::{self, to_sql},
 };
-use crate::{
-    BackendError, Batch, Change, ChangeKind, Head, Record, Revision, TransactError,
-    backend::ValueCodec,
-};
+use crate::{BackendError, Batch, Head, Revision, TransactError};
 
 /// The write connection for one transaction. Unless [`Held::keep`] is called it is thrown away afterwards: after
 /// any error a fresh connection is the one state that is certainly sound.
@@ -116,107 +114,4 @@ impl SqliteBackend {
 /// Locks the database for writing, and so the counter row, before anything is read.
 async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, BackendError> {
     Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
-}
-
-/// Plans and writes a batch; false if there was nothing to write.
-async fn apply_batch(
-    tx: &mut SqliteConnection,
-    batch: &mut Batch,
-    values: ValueCodec,
-) -> Result<bool, BackendError> {
-    let head = rows::head(&mut *tx).await?;
-    let current = current_records(tx, batch, values).await?;
-    let changes = batch.plan(head.revision, current);
-    let Some(last) = changes.last() else {
-        return Ok(false);
-    };
-    for change in changes.iter() {
-        let value = values.encode(&change.key, &change.value);
-        append_to_log(tx, change, value.clone(), values).await?;
-        apply_to_object(tx, change, value).await?;
-    }
-    sqlx::query("UPDATE rev SET rv = ? WHERE id = 1")
-        .bind(to_sql(last.revision))
-        .execute(tx)
-        .await?;
-    Ok(true)
-}
-
-async fn current_records(
-    tx: &mut SqliteConnection,
-    batch: &Batch,
-    values: ValueCodec,
-) -> Result<Vec<Record>, BackendError> {
-    let mut reader = RowReader::new(values);
-    let mut records = Vec::new();
-    for key in batch.keys() {
-        let row = sqlx::query(
-            "SELECT resource, namespace, name, rv, create_rv, value FROM obj
-             WHERE resource = ? AND namespace = ? AND name = ?",
-        )
-        .bind(&*key.resource)
-        .bind(&*key.namespace)
-        .bind(&*key.name)
-        .fetch_optional(&mut *tx)
-        .await?;
-        records.extend(row.map(|row| reader.record(&row)).transpose()?);
-    }
-    Ok(records)
-}
-
-async fn append_to_log(
-    tx: &mut SqliteConnection,
-    change: &Change,
-    value: Vec<u8>,
-    values: ValueCodec,
-) -> Result<(), BackendError> {
-    let previous = change.previous.as_ref();
-    sqlx::query(
-        "INSERT INTO log (rv, resource, namespace, name, kind, create_rv, prev_rv, value, prev)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(to_sql(change.revision))
-    .bind(&*change.key.resource)
-    .bind(&*change.key.namespace)
-    .bind(&*change.key.name)
-    .bind(kind_to_sql(change.kind))
-    .bind(to_sql(change.create_revision))
-    .bind(previous.map(|previous| to_sql(previous.revision)))
-    .bind(value)
-    .bind(previous.map(|previous| values.encode(&change.key, &previous.value)))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn apply_to_object(
-    tx: &mut SqliteConnection,
-    change: &Change,
-    value: Vec<u8>,
-) -> Result<(), BackendError> {
-    let Change { key, .. } = change;
-    let query = match change.kind {
-        ChangeKind::Created => sqlx::query(
-            "INSERT INTO obj (rv, value, create_rv, resource, namespace, name)
-             VALUES (?, ?, ?, ?, ?, ?)",
-        )
-        .bind(to_sql(change.revision))
-        .bind(value)
-        .bind(to_sql(change.create_revision)),
-        ChangeKind::Updated => sqlx::query(
-            "UPDATE obj SET rv = ?, value = ? WHERE resource = ? AND namespace = ? AND name = ?",
-        )
-        .bind(to_sql(change.revision))
-        .bind(value),
-        ChangeKind::Deleted => {
-            sqlx::query("DELETE FROM obj WHERE resource = ? AND namespace = ? AND name = ?")
-        }
-    };
-    query
-        .bind(&*key.resource)
-        .bind(&*key.namespace)
-        .bind(&*key.name)
-        .execute(tx)
-        .await?;
-    Ok(())
 }

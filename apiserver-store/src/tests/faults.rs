@@ -192,7 +192,10 @@ async fn patience_ends_but_the_truth_is_still_published() {
         "{refused:?}"
     );
     assert_eq!(store.committed(), Revision::ZERO);
-    let batch = told.next().await.unwrap().unwrap();
+    let batch = tokio::time::timeout(Duration::from_secs(60), told.next())
+        .await
+        .unwrap();
+    let batch = batch.unwrap().unwrap();
     assert_eq!(&*batch[0].key.name, "a");
     assert_eq!(store.committed(), Revision::new(1));
     assert_eq!(

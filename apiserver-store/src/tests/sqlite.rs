@@ -74,6 +74,43 @@ async fn a_directory_has_one_server_and_says_which() {
 }
 
 #[tokio::test]
+async fn a_closed_store_leaves_its_directory_to_others() {
+    let directory = TempDir::new().unwrap();
+    let store = open_sqlite(&directory).await;
+    store.commit(create("a", "{}")).await.unwrap();
+    // Somebody who never lets go.
+    let _stream = store.changes(Revision::ZERO).await.unwrap();
+    let _snapshot = store.load().await.unwrap();
+    let another = store.clone();
+    store.close().await;
+    let next = open_sqlite(&directory).await;
+    assert_eq!(next.committed(), Revision::new(1));
+    assert_eq!(
+        next.commit(create("b", "{}")).await.unwrap(),
+        Revision::new(2)
+    );
+    let refused = another.commit(create("c", "{}")).await;
+    assert!(
+        matches!(refused, Err(CommitError::Unavailable(_))),
+        "{refused:?}"
+    );
+    next.close().await;
+}
+
+#[tokio::test]
+async fn the_truth_can_be_found_out_and_leaves_no_trace() {
+    let directory = TempDir::new().unwrap();
+    let backend = sqlite(&directory).await;
+    let mut batch = crate::Batch::new(vec![create("a", "{}")]);
+    backend.transact(&mut batch).await.unwrap();
+    // As after a failed commit: the connection is gone.
+    drop(backend.hold_writer().await.unwrap());
+    let head = backend.recover().await.unwrap();
+    assert_eq!(head.revision, Revision::new(1));
+    assert_eq!(backend.head().await.unwrap(), head);
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused_untouched() {
     let directory = TempDir::new().unwrap();
     open_sqlite(&directory).await.close().await;
