@@ -1,3 +1,5 @@
+//! The lease: taking it, holding it, losing it, and that nobody writes without it.
+
 use super::*;
 use crate::testing::{FakeCluster, Mood};
 

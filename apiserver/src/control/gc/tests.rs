@@ -1,3 +1,5 @@
+//! Owners and dependents to their end, with the real collector on a store in memory.
+
 use serde_json::json;
 
 use crate::control::testing::{CONFIGMAPS, Running, owned_by, reference};

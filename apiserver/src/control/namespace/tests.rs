@@ -1,3 +1,5 @@
+//! Namespaces from their creation to their end, with the real controller on a store in memory.
+
 use serde_json::json;
 
 use crate::control::testing::{CONFIGMAPS, NAMESPACES, Running};

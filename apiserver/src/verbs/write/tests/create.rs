@@ -1,3 +1,5 @@
+//! POST, as upstream answers it.
+
 use super::*;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! DELETE of one object and of many, as upstream answers it.
+
 use super::*;
 
 const A: &str = "/v1/ns/configmaps/a";

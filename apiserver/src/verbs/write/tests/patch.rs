@@ -1,3 +1,5 @@
+//! PATCH in its languages, as upstream answers it.
+
 use super::*;
 
 const A: &str = "/v1/ns/configmaps/a";
