@@ -79,6 +79,40 @@ impl Report {
         Ok(median)
     }
 
+    /// Adds a row about the quantile `q` of all samples, and returns it. Its `median` is that quantile; `min` and `max` are
+    /// the smallest and largest of the same quantile of each of `batches` runs of consecutive samples.
+    ///
+    /// # Errors
+    /// As [`Samples::quantile_of_batches`].
+    pub fn quantile(
+        &mut self,
+        system: &str,
+        metric: &str,
+        unit: &str,
+        samples: &Samples,
+        q: f64,
+        batches: usize,
+    ) -> Result<f64> {
+        let numbers = || {
+            let parts = samples.quantile_of_batches(q, batches)?;
+            anyhow::Ok((
+                samples.quantile(q)?,
+                parts.quantile(0.0)?,
+                parts.quantile(1.0)?,
+            ))
+        };
+        let (median, min, max) = numbers().with_context(|| format!("{system}: {metric}"))?;
+        self.rows.push(Row {
+            system: system.to_owned(),
+            metric: metric.to_owned(),
+            unit: unit.to_owned(),
+            median,
+            min,
+            max,
+        });
+        Ok(median)
+    }
+
     /// Adds the ratio `of / to`.
     ///
     /// # Errors
@@ -191,6 +225,16 @@ mod tests {
         assert_eq!(json["rows"], serde_json::json!([row]));
         assert_eq!(json["ratios"], serde_json::json!({"aim/start": 2.0}));
         assert!(json["machine"].is_object());
+    }
+
+    #[test]
+    fn a_quantile_is_of_everything_and_its_spread_of_the_batches() {
+        let mut report = Report::default();
+        let samples = [1.0, 2.0, 3.0, 4.0, 5.0, 9.0].into_iter().collect();
+        let half = report.quantile("koinon", "delay", "ms", &samples, 0.5, 2);
+        assert_eq!(half.unwrap(), 3.0);
+        let row = &report.rows[0];
+        assert_eq!((row.median, row.min, row.max), (3.0, 2.0, 5.0));
     }
 
     #[test]

@@ -1,0 +1,89 @@
+//! `cargo xtask bench propagation`: how long the playground takes to start, what it holds in memory, and how long a change
+//! takes from the hub to the members and back. What each row means is in docs/benchmarks.md.
+
+mod disk;
+mod friends;
+mod measured;
+mod objects;
+mod release;
+mod status;
+mod world;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bench::Playground;
+
+use measured::Measured;
+use world::World;
+
+/// Fresh playgrounds in a run, unless `--rounds` says otherwise.
+const ROUNDS: usize = 5;
+/// Changes of each kind in a round: 500 in a run.
+const CHANGES: usize = 100;
+/// How long a playground is left alone before its memory is read.
+const REST: Duration = Duration::from_secs(5);
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let rounds = rounds(std::env::args())?;
+    let mut measured = Measured::default();
+    for round in 1..=rounds {
+        eprintln!("round {round} of {rounds}");
+        measure_round(&mut measured)
+            .await
+            .with_context(|| format!("round {round}"))?;
+    }
+    measured.report(rounds)?.publish(std::env::args())
+}
+
+/// The number after `--rounds`.
+fn rounds(mut arguments: impl Iterator<Item = String>) -> Result<usize> {
+    match arguments.find(|argument| argument == "--rounds") {
+        None => Ok(ROUNDS),
+        Some(_) => arguments
+            .next()
+            .and_then(|rounds| rounds.parse().ok())
+            .filter(|rounds| *rounds > 0)
+            .context("--rounds wants a number"),
+    }
+}
+
+/// One playground from an empty folder to its end, and its second start.
+async fn measure_round(measured: &mut Measured) -> Result<()> {
+    // Beside the programs, not in the system's folder for temporary files: that one may be memory, where syncing is free.
+    let folder = PathBuf::from(std::env::var_os("KOINON_BIN_DIR").context("no KOINON_BIN_DIR")?);
+    let directory = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(folder)
+        .context("make a data directory")?;
+    disk::measure(directory.path(), CHANGES, &mut measured.sync)?;
+
+    let playground = Playground::start(&directory.path().join("data")).await?;
+    measured
+        .start
+        .push(playground.started_within().as_secs_f64());
+    tokio::time::sleep(REST).await;
+    measured.at_rest.push(playground.memory()?);
+
+    let world = World::connect(&playground).await?;
+    objects::apply_examples(&world).await?;
+    tokio::time::sleep(REST).await;
+    measured.with_foos.push(playground.memory()?);
+
+    objects::make_foos(&world).await?;
+    release::measure(&world, CHANGES, &mut measured.release).await?;
+    friends::measure(&world, CHANGES, &mut measured.friends).await?;
+    objects::make_deployments(&world).await?;
+    status::measure(&world, CHANGES, &mut measured.status).await?;
+    measured.after_changes.push(playground.memory()?);
+    drop(world);
+    playground.stop().await?;
+
+    let again = Playground::start(&directory.path().join("data")).await?;
+    measured
+        .start_again
+        .push(again.started_within().as_secs_f64());
+    again.stop().await
+}
