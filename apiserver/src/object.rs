@@ -14,6 +14,20 @@ use serde_json::{Map, Value};
 
 use crate::convert::Memo;
 
+/// How many levels of maps and lists an object may have. JSON readers stop at 128 levels (serde_json, so every
+/// kube-rs client), and lists, watch events and reviews put their own around an object: one that is deeper would
+/// be a trap for whoever reads the collection that it is in.
+pub const MAX_DEPTH: usize = 100;
+
+/// Levels of maps and lists: 0 for a scalar. Its recursion is as deep as the value.
+pub fn depth(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
 /// `metadata` as a map; `None` where it is absent or not an object.
 pub fn metadata(object: &Value) -> Option<&Map<String, Value>> {
     object.get("metadata").and_then(Value::as_object)
@@ -293,6 +307,17 @@ mod tests {
             serde_json::from_slice(&splice_revision(&bytes, Revision::new(9))).unwrap();
         assert_eq!(spliced["metadata"]["resourceVersion"], "9");
         assert_eq!(spliced["metadata"]["name"], "x");
+    }
+
+    #[test]
+    fn depth_counts_maps_and_lists() {
+        for (value, levels) in [
+            (json!("x"), 0),
+            (json!({}), 1),
+            (json!({"a": 1, "b": [[{}]], "c": [1]}), 4),
+        ] {
+            assert_eq!(depth(&value), levels, "{value}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use http::StatusCode;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
+use crate::object::{MAX_DEPTH, depth};
 use crate::status::ApiError;
 
 /// A patch may have no more operations (`k8s.io/apiserver/pkg/endpoints/handlers`).
@@ -11,6 +12,10 @@ pub const MAX_OPERATIONS: usize = 10_000;
 
 /// What `copy` operations may add to the document, in bytes of JSON: the patched object's limit.
 const MAX_COPIED: usize = 3 << 20;
+
+/// How many values all `move` and `copy` operations of a patch may carry, so that a patch of many operations on a big
+/// object cannot keep a processor for long.
+const MAX_CARRIED: usize = 1_000_000;
 
 /// Why a JSON patch is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +71,8 @@ pub fn parse_json_patch(patch: Value) -> Result<Vec<PatchOperation>, JsonPatchEr
     serde_json::from_value(patch).map_err(|error| JsonPatchError::Malformed(error.to_string()))
 }
 
-/// Applies a patch wholly; on an error `target` is in no defined state.
+/// Applies a patch wholly; on an error `target` is in no defined state. Its operations could nest a document without
+/// bounds (each `move` a level deeper), so none may make it deeper than [`MAX_DEPTH`].
 ///
 /// # Errors
 /// [`JsonPatchError::DoesNotApply`].
@@ -75,6 +81,7 @@ pub fn apply_json_patch(
     operations: &[PatchOperation],
 ) -> Result<(), JsonPatchError> {
     let mut copied = 0;
+    let mut carried = 0;
     for (at, operation) in operations.iter().enumerate() {
         if let PatchOperation::Copy(copy) = operation {
             let source = target.pointer(copy.from.as_str());
@@ -85,10 +92,50 @@ pub fn apply_json_patch(
                 )));
             }
         }
+        check_depth(target, operation, at, &mut carried)?;
         json_patch::patch_unsafe(target, std::slice::from_ref(operation))
             .map_err(|error| JsonPatchError::DoesNotApply(error.to_string()))?;
     }
     Ok(())
+}
+
+/// Refuses an operation that would put something deeper than the limit, or that is one too many to carry a lot.
+fn check_depth(
+    target: &Value,
+    operation: &PatchOperation,
+    at: usize,
+    carried: &mut usize,
+) -> Result<(), JsonPatchError> {
+    let mut moved = |from: &str| {
+        let value = target.pointer(from).unwrap_or(&Value::Null);
+        *carried += count(value);
+        depth(value)
+    };
+    let levels = match operation {
+        PatchOperation::Add(add) => depth(&add.value),
+        PatchOperation::Replace(replace) => depth(&replace.value),
+        PatchOperation::Copy(copy) => moved(copy.from.as_str()),
+        PatchOperation::Move(from) => moved(from.from.as_str()),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => return Ok(()),
+    };
+    let above = operation.path().as_str().matches('/').count();
+    let why = if *carried > MAX_CARRIED {
+        format!("operation {at} moves or copies too much: more than {MAX_CARRIED} values in all")
+    } else if above + levels > MAX_DEPTH {
+        format!("operation {at} makes the object deeper than {MAX_DEPTH} levels")
+    } else {
+        return Ok(());
+    };
+    Err(JsonPatchError::DoesNotApply(why))
+}
+
+/// Values in a value, itself included.
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => 1 + map.values().map(count).sum::<usize>(),
+        Value::Array(list) => 1 + list.iter().map(count).sum::<usize>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 1,
+    }
 }
 
 #[cfg(test)]
@@ -141,6 +188,37 @@ mod tests {
             apply(json!({}), many.into()).unwrap_err().to_string(),
             "The allowed maximum operations in a JSON patch is 10000, got 10001"
         );
+    }
+
+    /// Every three operations put the document one level deeper: without a limit, into the end of the stack.
+    #[test]
+    fn moves_cannot_nest_the_object_without_end() {
+        let deeper = [
+            json!({"op": "add", "path": "/y", "value": {}}),
+            json!({"op": "move", "from": "/x", "path": "/y/a"}),
+            json!({"op": "move", "from": "/y", "path": "/x"}),
+        ];
+        let patch = |times: usize| {
+            let mut patch = vec![json!({"op": "add", "path": "/x", "value": {}})];
+            patch.extend(deeper.iter().cycle().take(3 * times).cloned());
+            Value::from(patch)
+        };
+        assert_eq!(depth(&apply(json!({}), patch(90)).unwrap()), 92);
+        let error = apply(json!({}), patch(3000)).unwrap_err();
+        assert!(error.to_string().contains("deeper than 100"), "{error}");
+        let add = json!([{"op": "add", "path": "/a".repeat(101), "value": 1}]);
+        assert!(apply(json!({}), add).is_err());
+    }
+
+    #[test]
+    fn many_moves_of_much_are_refused() {
+        let moves = [
+            json!({"op": "move", "from": "/a", "path": "/b"}),
+            json!({"op": "move", "from": "/b", "path": "/a"}),
+        ];
+        let patch: Vec<Value> = moves.iter().cycle().take(MAX_OPERATIONS).cloned().collect();
+        let error = apply(json!({"a": vec![1; 1000]}), patch.into()).unwrap_err();
+        assert!(error.to_string().contains("too much"), "{error}");
     }
 
     #[test]

@@ -80,12 +80,19 @@ fn check_kind(value: &mut Value, kind: &Kind, version: &KindVersion) -> Result<(
 /// Drops what the schema does not know and adds complaints about it.
 ///
 /// # Errors
-/// If metadata, or anything in a built-in object, is of the wrong type: in Go's words.
+/// If metadata, or anything in a built-in object, is of the wrong type: in Go's words. If the object is deeper than
+/// [`object::MAX_DEPTH`].
 pub(super) fn clean(
     value: &mut Value,
     version: &KindVersion,
     complaints: &mut Vec<String>,
 ) -> Result<(), String> {
+    if object::depth(value) > object::MAX_DEPTH {
+        return Err(format!(
+            "json: exceeded max depth: an object may have {} levels",
+            object::MAX_DEPTH
+        ));
+    }
     let mut unknown = prune_unknown(value);
     check_types(value)?;
     if let Some(why) = version.schema.decode_error(value) {

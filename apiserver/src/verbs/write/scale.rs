@@ -9,6 +9,7 @@ use super::change::{self, Change, Done, Part, at_version};
 use super::options::WriteOptions;
 use super::patch::Patch;
 use super::pipeline::Write;
+use super::update::settle_name;
 use crate::api::Api;
 use crate::codec::decode::{Format, decode};
 use crate::kinds::{Kind, KindVersion, ScalePaths};
@@ -61,9 +62,17 @@ pub(super) async fn update_scale(
 ) -> Result<Reply, ApiError> {
     let options = WriteOptions::of(request, "UpdateOptions")?;
     let format = Format::of(&request.content_type)?;
-    let body = decode(format, &request.body).map_err(ApiError::bad_request)?;
+    let mut scale = decode(format, &request.body)
+        .map_err(ApiError::bad_request)?
+        .value;
+    if !scale.is_object() {
+        return Err(ApiError::bad_request(
+            "the object provided is unrecognized (must be of type Scale): it is not a JSON object",
+        ));
+    }
+    settle_name(&mut scale, &request.path.name)?;
     let write = Write::new(api, request, kind, version, options.dry_run)?;
-    run(&write, Wanted::Whole(body.value)).await
+    run(&write, Wanted::Whole(scale)).await
 }
 
 /// Patches the scale.

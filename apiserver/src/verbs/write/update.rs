@@ -66,8 +66,11 @@ impl Change for Replacement {
     }
 }
 
-/// The name in the body must be the one in the path.
-fn settle_name(value: &mut Value, asked: &str) -> Result<(), ApiError> {
+/// Fills the name of the path in, or refuses another one.
+///
+/// # Errors
+/// 400 if the body names another object than the path.
+pub(super) fn settle_name(value: &mut Value, asked: &str) -> Result<(), ApiError> {
     let given = object::name(value).to_owned();
     if given.is_empty() {
         object::set_meta_str(value, "name", asked);

@@ -115,3 +115,31 @@ async fn scale_reads_and_writes_replicas() {
     scale["spec"]["replicas"] = json!(-1);
     assert_eq!(put(&api, path, scale).await.unwrap_err().code, 422);
 }
+
+#[tokio::test]
+async fn a_scale_must_be_an_object_of_that_name() {
+    let api = world().await;
+    post(&api, DEPLOYMENTS, deployment()).await.unwrap();
+    let path = "apps/v1/ns/deployments/web/scale";
+    let other = json!({"metadata": {"name": "other"}, "spec": {"replicas": 1}});
+    for body in [json!([]), json!("x"), other] {
+        let error = put(&api, path, body).await.unwrap_err();
+        assert_eq!((error.code.as_u16(), error.reason), (400, "BadRequest"));
+    }
+    assert_eq!(get(&api, path).await.unwrap()["spec"]["replicas"], 3);
+}
+
+/// Lists and watch events put levels of their own around an object, and clients give up at 128.
+#[tokio::test]
+async fn objects_are_not_too_deep_for_those_who_list_them() {
+    let api = world().await;
+    let nested = (0..110).fold(json!("x"), |inner, _| json!([inner]));
+    let mut body = configmap("deep");
+    body["data"] = nested;
+    let error = post(&api, CONFIGMAPS, body.clone()).await.unwrap_err();
+    assert_eq!((error.code.as_u16(), error.reason), (400, "BadRequest"));
+    assert!(error.message.contains("exceeded max depth"), "{error}");
+    post(&api, CONFIGMAPS, configmap("a")).await.unwrap();
+    let error = send(&api, &patching(A, MERGE, body)).await.unwrap_err();
+    assert_eq!((error.code.as_u16(), error.reason), (422, "Invalid"));
+}
