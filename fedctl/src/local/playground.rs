@@ -114,11 +114,21 @@ fn next_commands(data_dir: &Path) -> Vec<String> {
         format!("export KUBECONFIG={}", kubeconfig.display()),
         "kubectl apply -f examples/foo-01.yaml -f examples/foo-02.yaml".to_owned(),
         "kubectl get federatedfoos -n bank-prod -o wide".to_owned(),
-        "fedctl status foo -n bank-prod".to_owned(),
+        format!("{} status foo -n bank-prod", program()),
         "kubectl apply -f examples/grey-release/1-mask-rz00a.yaml".to_owned(),
         format!(
             "kubectl --kubeconfig {} get foos -A",
             data_dir.join("members").join("hz-1.kubeconfig").display()
         ),
     ]
+}
+
+/// How to call this program again: by its name if it was found on the path, else by the way it was started.
+fn program() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.contains('/') {
+        called
+    } else {
+        "fedctl".to_owned()
+    }
 }

@@ -17,6 +17,10 @@ use super::node::Node;
 use crate::objects::ensure;
 use crate::registration::{Member, Registration, all_rules};
 
+/// The Foo type, as the examples have it.
+const FOO_TYPE: &str = include_str!("../../../examples/types/foos.yaml");
+/// Where client-side apply keeps what it sent.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The hub's name in the members' objects.
 const HUB_NAME: &str = "koinon";
 /// The tenant of the playground.
@@ -66,7 +70,7 @@ pub(crate) async fn apply(hub_client: &Client, nodes: &[Node]) -> anyhow::Result
     }
     ensure::<FederatedTypeConfig>(
         &Api::namespaced(hub_client.clone(), names::SYSTEM_NAMESPACE),
-        foo_type(),
+        foo_type()?,
     )
     .await
 }
@@ -75,17 +79,13 @@ fn tenancy() -> serde_json::Value {
     json!({labels::TENANT: TENANT, labels::WORKSPACE_GROUP: WORKSPACE_GROUP})
 }
 
-/// The type config that `examples/types/foos.yaml` holds.
-fn foo_type() -> serde_json::Value {
-    json!({
-        "metadata": {"name": "foos.tutorial.my.domain"},
-        "spec": {
-            "targetType": {"group": "tutorial.my.domain", "version": "v1", "kind": "Foo", "pluralName": "foos", "scope": "Namespaced"},
-            "federatedType": {"group": names::TYPES_GROUP, "version": names::SOUTHBOUND_VERSION, "kind": "FederatedFoo", "pluralName": "federatedfoos", "scope": "Namespaced"},
-            "propagation": "Enabled",
-            "statusCollection": "Enabled",
-        },
-    })
+/// The type config of the examples, marked as if kubectl had applied it: the walk through the examples applies it again.
+fn foo_type() -> anyhow::Result<serde_json::Value> {
+    let mut config: serde_json::Value =
+        serde_saphyr::from_str(FOO_TYPE).context("cannot read examples/types/foos.yaml")?;
+    let applied = format!("{config}\n");
+    config["metadata"]["annotations"] = json!({LAST_APPLIED: applied});
+    Ok(config)
 }
 
 /// Installs Foo in a member and registers it; on a restart its address may have changed.

@@ -1,3 +1,0 @@
-//! The agent that runs in a member and dials the hub.
-
-fn main() {}
