@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 const FOLDER: &str = "apiserver/data/builtin";
 
 /// The upstream release that the table is made from.
-const MODULE: &str = "k8s.io/kubernetes@v1.35.8";
+pub(super) const MODULE: &str = "k8s.io/kubernetes@v1.35.8";
 
 /// The kinds that are served, as `group/version/resource`; the core group is empty.
 const SERVED: &[&str] = &[
@@ -100,12 +100,17 @@ pub const GENERATOR: Generator = Generator {
 };
 
 fn generate(_: &Workspace) -> Result<Vec<GeneratedFile>> {
-    let listing = output(Command::new("go").args(["mod", "download", "-json", MODULE]))?;
+    build(&module_folder(MODULE)?.join("api"))
+}
+
+/// Where a Go module, given as `path@version`, has its files.
+pub(super) fn module_folder(module: &str) -> Result<PathBuf> {
+    let listing = output(Command::new("go").args(["mod", "download", "-json", module]))?;
     let module: Value = serde_json::from_str(&listing).context("understand go mod download")?;
     let folder = module["Dir"]
         .as_str()
         .context("go mod download names no folder")?;
-    build(&Path::new(folder).join("api"))
+    Ok(PathBuf::from(folder))
 }
 
 /// Computes both files from upstream's `api` folder.
@@ -169,7 +174,8 @@ fn file(name: &str, content: String) -> GeneratedFile {
     }
 }
 
-fn read(path: &Path) -> Result<Value> {
+/// Reads a JSON file.
+pub(super) fn read(path: &Path) -> Result<Value> {
     let text = fs::read(path).with_context(|| format!("read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("understand {}", path.display()))
 }
@@ -182,7 +188,8 @@ fn document_path(api: &Path, group: &str, version: &str) -> PathBuf {
     api.join(format!("openapi-spec/v3/{name}_openapi.json"))
 }
 
-fn schemas(document: &Value) -> Result<&Map<String, Value>> {
+/// The schemas of an OpenAPI v3 document.
+pub(super) fn schemas(document: &Value) -> Result<&Map<String, Value>> {
     document["components"]["schemas"]
         .as_object()
         .context("a document without schemas")
@@ -253,7 +260,7 @@ fn finish_row(mut row: Value, group: &str, version: &str, plural: &str, type_nam
 }
 
 /// Takes a type and all that it refers to.
-fn collect(
+pub(super) fn collect(
     schemas: &Map<String, Value>,
     name: &str,
     types: &mut BTreeMap<String, Value>,

@@ -1,11 +1,15 @@
 //! Request bodies into JSON values, strictly: what a lenient parser would swallow is reported.
 
+mod protobuf;
 mod strict;
+mod unreadable;
 mod yaml;
 
 use serde_json::Value;
 
+use crate::kinds::Kind;
 use crate::status::ApiError;
+pub(crate) use unreadable::Unreadable;
 
 /// A body that parsed, with what a strict reader objects to.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,10 +27,28 @@ pub(crate) enum Format {
     Json,
     /// `application/yaml`.
     Yaml,
+    /// `application/vnd.kubernetes.protobuf`, for built-in kinds.
+    Protobuf,
 }
 
-/// What an object body may be encoded as, in the words of a 415.
-const ACCEPTED: &[&str] = &["application/json", "application/yaml"];
+/// The kind that a body should be of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected<'a> {
+    /// Such as `apps/v1`.
+    pub(crate) api_version: &'a str,
+    /// Such as `Deployment`.
+    pub(crate) kind: &'a str,
+}
+
+/// What a body may be encoded as, in the words of a 415.
+const ACCEPTED: &[&str] = &[
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+];
+
+/// The same for objects of custom kinds, which have no Protobuf form.
+const ACCEPTED_OF_CUSTOM: &[&str] = &["application/json", "application/yaml"];
 
 /// The media type without parameters, lower case.
 pub(crate) fn media_type(content_type: &str) -> String {
@@ -35,7 +57,7 @@ pub(crate) fn media_type(content_type: &str) -> String {
 }
 
 impl Format {
-    /// The encoding of an object body. This is the one place to add `application/vnd.kubernetes.protobuf`.
+    /// The encoding of a body of a type that is the server's own.
     ///
     /// # Errors
     /// 415 for any other type.
@@ -43,20 +65,70 @@ impl Format {
         match media_type(content_type).as_str() {
             "" | "application/json" => Ok(Self::Json),
             "application/yaml" => Ok(Self::Yaml),
+            "application/vnd.kubernetes.protobuf" => Ok(Self::Protobuf),
             _ => Err(ApiError::unsupported_media_type(ACCEPTED)),
+        }
+    }
+
+    /// The encoding of an object of a kind.
+    ///
+    /// # Errors
+    /// 415 for any other type, and for Protobuf if the kind is custom.
+    pub(crate) fn of_object(content_type: &str, kind: &Kind) -> Result<Self, ApiError> {
+        match Self::of(content_type) {
+            Ok(Self::Protobuf) | Err(_) if kind.is_custom() => {
+                Err(ApiError::unsupported_media_type(ACCEPTED_OF_CUSTOM))
+            }
+            format => format,
         }
     }
 }
 
-/// Parses a body.
+/// Parses a body. What it should be matters for Protobuf only, where it fills in what the body does not say of its kind;
+/// whether that is the kind that it should be, is for the caller to check.
 ///
 /// # Errors
 /// The parser's message, to be put into the words of the request.
-pub(crate) fn decode(format: Format, body: &[u8]) -> Result<Decoded, String> {
+pub(crate) fn decode(
+    format: Format,
+    body: &[u8],
+    expected: Expected<'_>,
+) -> Result<Decoded, Unreadable> {
     match format {
-        Format::Json => strict::from_json(body),
-        Format::Yaml => yaml::from_yaml(body),
+        Format::Json => strict::from_json(body).map_err(Unreadable::new),
+        Format::Yaml => yaml::from_yaml(body).map_err(Unreadable::new),
+        Format::Protobuf => protobuf::from_protobuf(body, expected),
     }
+}
+
+/// Parses a body that is of one kind whatever it is sent to: a scale, or the options of a deletion.
+///
+/// # Errors
+/// 415 for an unknown encoding; 400 for a body that does not parse or says to be of another kind.
+pub(crate) fn decode_kind(
+    content_type: &str,
+    body: &[u8],
+    expected: Expected<'_>,
+) -> Result<Value, ApiError> {
+    let format = Format::of(content_type)?;
+    let decoded = decode(format, body, expected).map_err(ApiError::bad_request)?;
+    match decoded.value.get("kind").and_then(Value::as_str) {
+        Some(kind) if !kind.is_empty() && kind != expected.kind => {
+            Err(ApiError::bad_request(format!(
+                "the kind in the data ({kind}) does not match the expected kind ({})",
+                expected.kind
+            )))
+        }
+        _ => Ok(decoded.value),
+    }
+}
+
+/// Parses a JSON body that is no object of a kind, such as a patch.
+///
+/// # Errors
+/// The parser's message.
+pub(crate) fn decode_json(body: &[u8]) -> Result<Decoded, String> {
+    strict::from_json(body)
 }
 
 /// What upstream shows of a body that it cannot read: the beginning, in hex if it does not look like JSON.
@@ -82,6 +154,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn decode(format: Format, body: &[u8]) -> Result<Decoded, Unreadable> {
+        let expected = Expected {
+            api_version: "v1",
+            kind: "ConfigMap",
+        };
+        super::decode(format, body, expected)
+    }
+
     #[test]
     fn formats() {
         assert_eq!(Format::of(""), Ok(Format::Json));
@@ -90,11 +170,15 @@ mod tests {
             Ok(Format::Json)
         );
         assert_eq!(Format::of("application/yaml"), Ok(Format::Yaml));
+        assert_eq!(
+            Format::of("application/vnd.kubernetes.protobuf"),
+            Ok(Format::Protobuf)
+        );
         let error = Format::of("text/plain").unwrap_err();
         assert_eq!(error.code, 415);
         assert_eq!(
             error.message,
-            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml"
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf"
         );
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::meta::{check_types, prune_unknown};
 use super::options::FieldValidation;
-use crate::codec::decode::{Format, decode, summary};
+use crate::codec::decode::{Expected, Format, decode};
 use crate::kinds::{Kind, KindVersion};
 use crate::object;
 use crate::request::Request;
@@ -21,14 +21,13 @@ pub(super) fn object_of(
     version: &KindVersion,
     strictness: FieldValidation,
 ) -> Result<Value, ApiError> {
-    let format = Format::of(&request.content_type)?;
-    let decoded = decode(format, &request.body).map_err(|why| {
-        ApiError::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): {why} ({})",
-            kind.kind,
-            summary(&request.body)
-        ))
-    })?;
+    let format = Format::of_object(&request.content_type, kind)?;
+    let expected = Expected {
+        api_version: &kind.api_version(&version.name),
+        kind: &kind.kind,
+    };
+    let decoded = decode(format, &request.body, expected)
+        .map_err(|error| error.refusal(&kind.kind, &request.body))?;
     let mut value = decoded.value;
     if !value.is_object() {
         return Err(ApiError::bad_request(format!(

@@ -11,7 +11,7 @@ use super::change::{self, at_version, store_error};
 use super::pipeline::Write;
 use super::{FOREGROUND, ORPHAN};
 use crate::api::Api;
-use crate::codec::decode::{Format, decode};
+use crate::codec::decode::{Expected, decode_kind};
 use crate::kinds::Kind;
 use crate::object::{self, Obj};
 use crate::request::Request;
@@ -64,9 +64,12 @@ impl DeleteOptions {
     pub(super) fn of(request: &Request) -> Result<Self, ApiError> {
         let mut raw = RawOptions::default();
         if !request.body.is_empty() {
-            let format = Format::of(&request.content_type)?;
-            let decoded = decode(format, &request.body).map_err(ApiError::bad_request)?;
-            raw = serde_json::from_value(decoded.value).map_err(|error| {
+            let expected = Expected {
+                api_version: "v1",
+                kind: "DeleteOptions",
+            };
+            let value = decode_kind(&request.content_type, &request.body, expected)?;
+            raw = serde_json::from_value(value).map_err(|error| {
                 ApiError::bad_request(format!("cannot read DeleteOptions: {error}"))
             })?;
         } else {

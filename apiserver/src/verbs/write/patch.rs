@@ -12,7 +12,7 @@ use super::pipeline::Write;
 use super::scale;
 use super::update::part;
 use crate::api::Api;
-use crate::codec::decode::{Format, decode, media_type};
+use crate::codec::decode::{decode_json, media_type};
 use crate::kinds::{Kind, KindVersion};
 use crate::merge::strategic::apply_strategic_merge_patch;
 use crate::merge::{apply_json_patch, apply_merge_patch, parse_json_patch};
@@ -53,7 +53,7 @@ impl Patch {
         if !accepted.contains(&media_type.as_str()) {
             return Err(ApiError::unsupported_media_type(accepted));
         }
-        let decoded = decode(Format::Json, &request.body).map_err(ApiError::bad_request)?;
+        let decoded = decode_json(&request.body).map_err(ApiError::bad_request)?;
         complaints.extend(decoded.complaints);
         match media_type.as_str() {
             JSON_PATCH => parse_json_patch(decoded.value)

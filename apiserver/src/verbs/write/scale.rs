@@ -11,7 +11,7 @@ use super::patch::Patch;
 use super::pipeline::Write;
 use super::update::settle_name;
 use crate::api::Api;
-use crate::codec::decode::{Format, decode};
+use crate::codec::decode::{Expected, decode_kind};
 use crate::kinds::{Kind, KindVersion, ScalePaths};
 use crate::object;
 use crate::request::Request;
@@ -61,10 +61,11 @@ pub(super) async fn update_scale(
     version: &str,
 ) -> Result<Reply, ApiError> {
     let options = WriteOptions::of(request, "UpdateOptions")?;
-    let format = Format::of(&request.content_type)?;
-    let mut scale = decode(format, &request.body)
-        .map_err(ApiError::bad_request)?
-        .value;
+    let expected = Expected {
+        api_version: "autoscaling/v1",
+        kind: "Scale",
+    };
+    let mut scale = decode_kind(&request.content_type, &request.body, expected)?;
     if !scale.is_object() {
         return Err(ApiError::bad_request(
             "the object provided is unrecognized (must be of type Scale): it is not a JSON object",
