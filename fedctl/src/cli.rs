@@ -6,12 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Koinon's command line: run a hub, join clusters, make cells, release cell by cell.
 #[derive(Debug, Parser)]
-#[command(
-    name = "fedctl",
-    version,
-    propagate_version = true,
-    max_term_width = 100
-)]
+#[command(name = "fedctl", version, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -300,4 +295,14 @@ pub struct Status {
     /// Stay and show changes as they happen
     #[arg(long, short)]
     pub watch: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_command_says_anything_twice() {
+        super::Cli::command().debug_assert();
+    }
 }

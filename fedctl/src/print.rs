@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::cli::Output;
 
-/// One line from an error: every cause once, outermost first.
+/// One line from an error: every cause once, outermost first. An answer of the API server ends it, since its message is
+/// complete.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
@@ -18,6 +19,9 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
         } else if !text.contains(&part) {
             text.push_str(": ");
             text.push_str(&part);
+        }
+        if matches!(cause.downcast_ref(), Some(kube::Error::Api(_))) {
+            break;
         }
     }
     text
@@ -86,6 +90,17 @@ mod tests {
         assert_eq!(
             format_table(&["NAME", "CLUSTER"], &rows),
             "NAME    CLUSTER\nrz00a   hz-1\né       sh\n"
+        );
+    }
+
+    #[test]
+    fn the_servers_answer_is_said_once() {
+        let status = kube::core::Status::failure("cells \"a\" already exists", "AlreadyExists");
+        let error =
+            anyhow::Error::from(kube::Error::Api(status.boxed())).context("cannot create it");
+        assert_eq!(
+            chain(&error),
+            "cannot create it: cells \"a\" already exists"
         );
     }
 

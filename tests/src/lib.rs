@@ -1,1 +1,24 @@
 //! End-to-end tests of Koinon, with the built binaries and real kubectl.
+//!
+//! The library is the harness: it starts a [`Playground`] (or a plain member, [`MemberServer`]) on a directory of its own, talks to
+//! it with [`Kubectl`] as a person would, waits with a deadline ([`eventually`]) and leaves no process behind, not even when the
+//! test itself is killed ([`Guarded`]). A [`transcript`] is a checked-in terminal session that is run and compared.
+//!
+//! It panics instead of returning errors: whatever goes wrong here is a failed test, and the message is for its reader.
+
+pub mod federated;
+pub mod transcript;
+
+mod guarded;
+mod kubectl;
+mod member;
+mod playground;
+mod tools;
+mod wait;
+
+pub use guarded::Guarded;
+pub use kubectl::Kubectl;
+pub use member::MemberServer;
+pub use playground::Playground;
+pub use tools::{Tools, repository};
+pub use wait::{eventually, stays, within};

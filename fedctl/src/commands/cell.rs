@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
-use federation_api::annotations::{
-    CELL_DELETION_DELETE, CELL_DELETION_ORPHAN, CELL_DELETION_POLICY,
-};
 use federation_api::kinds::{Cell, CellSpec, ClusterRef, KubeFedCluster, PodPlacement};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 
@@ -96,13 +93,16 @@ fn member_namespace(cell: &Cell, namespace: &str) -> String {
 
 async fn delete(hub: &Hub, name: &str) -> anyhow::Result<()> {
     let cells: Api<Cell> = Api::namespaced(hub.hub_client.clone(), &hub.namespace);
-    cells.delete(name, &DeleteParams::default()).await.with_context(|| {
-        format!(
-            "cannot delete cell \"{name}\" in namespace \"{0}\" (if objects are still placed in it, take it out of their placement, or say what becomes of them: \
-             `kubectl annotate cell {name} -n {0} {CELL_DELETION_POLICY}={CELL_DELETION_ORPHAN}` or `={CELL_DELETION_DELETE}`)",
-            hub.namespace
-        )
-    })?;
+    // Why not, and what to do about objects that are still placed in it, is in the hub's answer.
+    cells
+        .delete(name, &DeleteParams::default())
+        .await
+        .with_context(|| {
+            format!(
+                "cannot delete cell \"{name}\" in namespace \"{}\"",
+                hub.namespace
+            )
+        })?;
     println!("cell/{name} deleted");
     Ok(())
 }

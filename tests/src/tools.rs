@@ -1,0 +1,104 @@
+//! Where the programs are that the tests run: what `cargo xtask test` says, or what lies beside the test.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The programs of a run.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    binaries: PathBuf,
+    kubectl: PathBuf,
+}
+
+impl Tools {
+    /// Finds the programs: `KOINON_BIN_DIR` and `KOINON_KUBECTL`, or, without the former, the target folder that this test was
+    /// built into and the kubectl on `PATH`. Binaries are used as they are: `cargo build --workspace --all-targets` renews them.
+    ///
+    /// `None` means that something is missing and the test must return at once; the skip log then says what.
+    ///
+    /// # Panics
+    /// Something is missing and `KOINON_REQUIRE_TOOLS` is `1`.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        let told = env::var_os("KOINON_BIN_DIR").map(PathBuf::from);
+        let on_path = || {
+            env::split_paths(&env::var_os("PATH")?)
+                .map(|folder| folder.join("kubectl"))
+                .find(|candidate| candidate.is_file())
+        };
+        let kubectl = match env::var_os("KOINON_KUBECTL") {
+            Some(kubectl) => Some(PathBuf::from(kubectl)),
+            None if told.is_none() => on_path(),
+            None => None,
+        };
+        let Some(kubectl) = kubectl else {
+            skip("kubectl is missing");
+            return None;
+        };
+        let binaries = told.or_else(beside_the_test).unwrap_or_default();
+        for program in ["fedctl", "foo-operator", "examples/serve"] {
+            if !binaries.join(program).is_file() {
+                skip(&format!(
+                    "{program} is not built: cargo build --workspace --all-targets"
+                ));
+                return None;
+            }
+        }
+        Some(Self { binaries, kubectl })
+    }
+
+    /// Our command line.
+    #[must_use]
+    pub fn fedctl(&self) -> PathBuf {
+        self.binaries.join("fedctl")
+    }
+
+    /// The Foo operator.
+    #[must_use]
+    pub fn foo_operator(&self) -> PathBuf {
+        self.binaries.join("foo-operator")
+    }
+
+    /// The example server of the crate `apiserver`: a member in a process of its own.
+    #[must_use]
+    pub fn serve(&self) -> PathBuf {
+        self.binaries.join("examples").join("serve")
+    }
+
+    /// kubectl.
+    #[must_use]
+    pub fn kubectl(&self) -> &Path {
+        &self.kubectl
+    }
+}
+
+/// `target/debug` for a test in `target/debug/deps`.
+fn beside_the_test() -> Option<PathBuf> {
+    Some(env::current_exe().ok()?.parent()?.parent()?.to_owned())
+}
+
+fn skip(why: &str) {
+    assert!(
+        env::var("KOINON_REQUIRE_TOOLS").as_deref() != Ok("1"),
+        "{why}"
+    );
+    eprintln!("skipped: {why}");
+    if let Some(log) = env::var_os("KOINON_SKIP_LOG") {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&log)
+            .and_then(|mut file| writeln!(file, "{why}"))
+            .unwrap_or_else(|error| panic!("{}: {error}", log.to_string_lossy()));
+    }
+}
+
+/// The root of the repository, where commands such as `kubectl apply -f examples/foo-01.yaml` are typed.
+#[must_use]
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this crate is a folder of the repository")
+}
