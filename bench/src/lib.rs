@@ -16,12 +16,14 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+mod directory;
 mod machine;
 mod playground;
 mod report;
 mod samples;
 mod sightings;
 
+pub use directory::Directory;
 pub use machine::Machine;
 pub use playground::{Memory, Playground};
 pub use report::{Report, Row};

@@ -3,7 +3,9 @@
 //! A bench is a binary of the crate `bench`. It gets `--out <file>`, prints its table and writes its report there; the
 //! crate's library has the types.
 
+use std::env::consts::EXE_EXTENSION;
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -31,27 +33,23 @@ pub fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
     let folder = workspace.target.join(CRATE);
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let file = folder.join(format!("{name}.json"));
-    // What a bench drives is built beside it, in the same mode: fedctl for whole-system benches.
+    // What a bench drives is built with it: asked for one after the other, Cargo would pick other features of shared
+    // dependencies for each, and build those twice.
     run_command(cargo().current_dir(&workspace.root).args([
         "build",
         "--release",
         "--package",
         "fedctl",
+        "--package",
+        CRATE,
     ]))?;
+    let programs = workspace.target.join("release");
+    let program = programs.join(name).with_extension(EXE_EXTENSION);
     run_command(
-        cargo()
+        Command::new(program)
             .current_dir(&workspace.root)
-            .env("KOINON_BIN_DIR", workspace.target.join("release"))
-            .args([
-                "run",
-                "--release",
-                "--package",
-                CRATE,
-                "--bin",
-                name,
-                "--",
-                "--out",
-            ])
+            .env("KOINON_BIN_DIR", &programs)
+            .arg("--out")
             .arg(&file)
             .args(&arguments.rest),
     )?;

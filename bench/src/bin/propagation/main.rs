@@ -9,11 +9,10 @@ mod release;
 mod status;
 mod world;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bench::Playground;
+use bench::{Directory, Playground};
 
 use measured::Measured;
 use world::World;
@@ -52,12 +51,7 @@ fn rounds(mut arguments: impl Iterator<Item = String>) -> Result<usize> {
 
 /// One playground from an empty folder to its end, and its second start.
 async fn measure_round(measured: &mut Measured) -> Result<()> {
-    // Beside the programs, not in the system's folder for temporary files: that one may be memory, where syncing is free.
-    let folder = PathBuf::from(std::env::var_os("KOINON_BIN_DIR").context("no KOINON_BIN_DIR")?);
-    let directory = tempfile::Builder::new()
-        .prefix("bench-")
-        .tempdir_in(folder)
-        .context("make a data directory")?;
+    let directory = Directory::make()?;
     disk::measure(directory.path(), CHANGES, &mut measured.sync)?;
 
     let playground = Playground::start(&directory.path().join("data")).await?;
