@@ -6,6 +6,8 @@
 
 mod envelope;
 mod forms;
+#[cfg(test)]
+mod golden;
 mod message;
 mod table;
 #[cfg(test)]
