@@ -152,7 +152,9 @@ pub(crate) fn summary(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::{BuiltinHooks, Origin, Plain, builtin_rows};
     use serde_json::json;
+    use std::sync::Arc;
 
     fn decode(format: Format, body: &[u8]) -> Result<Decoded, Unreadable> {
         let expected = Expected {
@@ -179,6 +181,34 @@ mod tests {
         assert_eq!(
             error.message,
             "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf"
+        );
+    }
+
+    #[test]
+    fn custom_kinds_have_no_protobuf() {
+        let rows = builtin_rows(BuiltinHooks {
+            strategy: |_, _| Arc::new(Plain),
+            columns: |_, _| Vec::new(),
+        });
+        let mut kind = Kind::clone(&rows[0]);
+        let of = |kind: &Kind| Format::of_object("application/vnd.kubernetes.protobuf", kind);
+        assert_eq!(of(&kind), Ok(Format::Protobuf));
+        kind.origin = Origin::Custom {
+            crd_uid: String::new(),
+            conversion: Value::Null,
+        };
+        let error = of(&kind).unwrap_err();
+        assert_eq!(error.code, 415);
+        assert!(
+            error
+                .message
+                .ends_with(": application/json, application/yaml"),
+            "{}",
+            error.message
+        );
+        assert_eq!(
+            Format::of_object("application/yaml", &kind),
+            Ok(Format::Yaml)
         );
     }
 

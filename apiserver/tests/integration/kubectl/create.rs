@@ -125,3 +125,60 @@ async fn mistakes_in_protobuf_bodies_are_told() {
     assert_eq!(nameless.code, 422, "{}", nameless.text());
     server.stop().await;
 }
+
+/// A field of less than 128 bytes.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number << 3 | 2, u8::try_from(content.len()).unwrap()];
+    bytes.extend(content);
+    bytes
+}
+
+fn body(api_version: &str, kind: &str, raw: &[u8]) -> Bytes {
+    let type_meta = [field(1, api_version.as_bytes()), field(2, kind.as_bytes())].concat();
+    let parts = [b"k8s\0".to_vec(), field(1, &type_meta), field(2, raw)];
+    parts.concat().into()
+}
+
+#[tokio::test]
+async fn typed_clients_create_scale_and_delete() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let send = async |method: &str, path: &str, body: Bytes| {
+        client.send(method, path, &[PROTOBUF], body).await
+    };
+    let controllers = "/api/v1/namespaces/default/replicationcontrollers";
+    let template = json!({
+        "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "nginx"}]},
+    });
+    let object = json!({"metadata": {"name": "web"}, "spec": {"replicas": 1, "selector": {"app": "web"}, "template": template}});
+    let made = client.send_json("POST", controllers, &object).await;
+    assert_eq!(made.code, 201, "{}", made.text());
+    let one = format!("{controllers}/web");
+
+    let name = field(1, &field(1, b"web"));
+    let scale = body(
+        "autoscaling/v1",
+        "Scale",
+        &[name, field(2, &[8, 4])].concat(),
+    );
+    let scaled = send("PUT", &format!("{one}/scale"), scale).await;
+    assert_eq!(scaled.code, 200, "{}", scaled.text());
+    assert_eq!(scaled.json()["spec"]["replicas"], 4);
+    assert_eq!(client.get(&one).await.json()["spec"]["replicas"], 4);
+
+    let dry_run = body("v1", "DeleteOptions", &field(5, b"All"));
+    assert_eq!(send("DELETE", &one, dry_run).await.code, 200);
+    let wrong_uid = body("v1", "DeleteOptions", &field(2, &field(1, b"another")));
+    assert_eq!(send("DELETE", &one, wrong_uid).await.code, 409);
+    let no_options = send("DELETE", &one, body("v1", "Pod", b"")).await;
+    assert_eq!(no_options.code, 400);
+    assert_eq!(
+        no_options.json()["message"],
+        "the kind in the data (Pod) does not match the expected kind (DeleteOptions)"
+    );
+    assert_eq!(client.get(&one).await.code, 200);
+    let background = body("v1", "DeleteOptions", &field(4, b"Background"));
+    assert_eq!(send("DELETE", &one, background).await.code, 200);
+    assert_eq!(client.get(&one).await.code, 404);
+    server.stop().await;
+}
