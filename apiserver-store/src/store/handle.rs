@@ -11,7 +11,7 @@ use super::{
     ChangeStream, CommitError, CompactError, CompactReport, OpenError, ReadError, StoreOptions,
     compactor::{Compactor, compact},
     feed::Feed,
-    writer::{Job, Writer},
+    writer::{Job, Trouble, Writer},
 };
 use crate::{Backend, BackendError, Head, ListQuery, Mutation, Page, Revision, Snapshot};
 
@@ -31,6 +31,7 @@ struct Shared {
     queue: mpsc::Sender<Job>,
     closing: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    trouble: Trouble,
 }
 
 impl std::fmt::Debug for Shared {
@@ -58,12 +59,14 @@ impl Store {
             closing: closing.subscribe(),
             retention: options.retention.clone(),
         };
+        let trouble = Trouble::default();
         let writer = Writer {
             backend: backend.clone(),
             feed: feed.clone(),
             queue: queued,
             closing: closing.subscribe(),
             options,
+            trouble: trouble.clone(),
         };
         let tasks = vec![tokio::spawn(writer.run()), tokio::spawn(compactor.run())];
         let shared = Shared {
@@ -73,6 +76,7 @@ impl Store {
             queue,
             closing,
             tasks: Mutex::new(tasks),
+            trouble,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -105,6 +109,12 @@ impl Store {
     /// The highest revision known to be durable in this process. Never falls. Does no I/O.
     pub fn committed(&self) -> Revision {
         self.shared.feed.progress().committed
+    }
+
+    /// Why the database takes no writes: the last failure, until a write or a probe each second after it has worked.
+    /// Does no I/O.
+    pub fn trouble(&self) -> Option<BackendError> {
+        self.shared.trouble.borrow().clone()
     }
 
     /// The highest revision that is committed in the database, by whichever process.

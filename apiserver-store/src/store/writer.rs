@@ -4,6 +4,7 @@
 //! then publish in order, then answer. So whoever has an answer can read what it says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -18,6 +19,9 @@ pub(super) struct Job {
     pub(super) reply: Reply,
 }
 
+/// After a failed write: how long until we see for ourselves whether the database takes writes again.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
+
 pub(super) type Reply = oneshot::Sender<Result<Revision, CommitError>>;
 
 pub(super) struct Writer {
@@ -27,7 +31,12 @@ pub(super) struct Writer {
     /// Turns true (or goes away) when the store is to close: what is queued is still done.
     pub(super) closing: watch::Receiver<bool>,
     pub(super) options: StoreOptions,
+    /// Why the last write failed; nothing once one has worked since.
+    pub(super) trouble: Trouble,
 }
+
+/// What is wrong with writing, shared with the handles.
+pub(super) type Trouble = Arc<watch::Sender<Option<BackendError>>>;
 
 impl Writer {
     pub(super) async fn run(mut self) {
@@ -46,10 +55,13 @@ impl Writer {
         let max = self.options.max_batch.max(1);
         loop {
             let open = !self.queue.is_closed();
+            let in_trouble = self.trouble.borrow().is_some();
+            let (backend, trouble) = (self.backend.clone(), self.trouble.clone());
             tokio::select! {
                 biased;
                 _ = self.closing.wait_for(|closing| *closing), if open => self.queue.close(),
                 count = self.queue.recv_many(jobs, max) => return count > 0,
+                () = probe_later(&*backend, &trouble), if in_trouble => {}
             }
         }
     }
@@ -71,9 +83,11 @@ impl Writer {
             (Ok(()), None) => refuse(replies, &undecided()),
             (Err(TransactError::Failed(error)), _) | (Err(TransactError::Unknown(error)), None) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a write failed");
+                self.trouble.send_replace(Some(error.clone()));
                 refuse(replies, &error);
             }
             (Err(TransactError::Unknown(error)), Some(plan)) => {
+                self.trouble.send_replace(Some(error.clone()));
                 self.settle(plan, replies, error).await;
             }
         }
@@ -81,12 +95,24 @@ impl Writer {
 
     /// The plan is durable: tell everyone, then those who asked.
     pub(super) fn finish(&self, plan: Plan, replies: Vec<Reply>) {
+        if self.trouble.borrow().is_some() {
+            self.trouble.send_replace(None);
+        }
         self.feed.publish(&plan.changes);
         for (reply, verdict) in replies.into_iter().zip(plan.verdicts) {
             let answer = verdict.map_err(|Conflict { current }| CommitError::Conflict { current });
             // Whoever stopped waiting does not get to know.
             let _ = reply.send(answer);
         }
+    }
+}
+
+/// After a pause, ends the trouble if the database takes writes again: whoever stays away while we are in trouble would otherwise
+/// never learn that it is over.
+async fn probe_later(backend: &dyn Backend, trouble: &watch::Sender<Option<BackendError>>) {
+    tokio::time::sleep(PROBE_PAUSE).await;
+    if backend.recover().await.is_ok() {
+        trouble.send_replace(None);
     }
 }
 

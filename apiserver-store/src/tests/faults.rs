@@ -146,6 +146,23 @@ async fn a_refused_transaction_is_told_to_all_and_the_next_one_works() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn trouble_is_told_until_the_database_takes_writes_again() {
+    let store = store(&Faulty::with([Fault::Refuse, Fault::Refuse], 2)).await;
+    assert!(store.trouble().is_none());
+    store.commit(create("a", "{}")).await.unwrap_err();
+    assert_eq!(store.trouble().unwrap().problem(), Problem::Io);
+    // Two probes fail, the third works, though nobody writes.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(store.trouble().is_some());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(store.trouble().is_none());
+    store.commit(create("a", "{}")).await.unwrap_err();
+    assert!(store.trouble().is_some());
+    store.commit(create("a", "{}")).await.unwrap();
+    assert!(store.trouble().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn doubt_ends_with_the_truth() {
     let faults = [
         Fault::CommitSilently,

@@ -47,6 +47,18 @@ pub enum CertificatesError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The CA's files are there but cannot be used. They are not replaced silently: every client trusts them.
+    #[error(
+        "the certificate authority in {path} cannot be used; put ca.crt and ca.key back from a copy, or remove the \
+         directory to make new certificates, which all clients must then be given"
+    )]
+    BadAuthority {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with them.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The CA is no longer valid. It is not replaced silently: every client trusts it.
     #[error("the certificate authority in {0} has expired; remove the directory to make a new one")]
     Expired(PathBuf),
@@ -136,7 +148,13 @@ impl Certificates {
             seams: seams.clone(),
         };
         certificates.ca = match certificates.read("ca")? {
-            Some(ca) => certificates.checked_ca(ca)?,
+            Some(ca) => certificates.checked_ca(ca).map_err(|error| match error {
+                CertificatesError::Crypto { .. } => certificates.bad_authority(error),
+                other => other,
+            })?,
+            None if certificates.has_issued() => {
+                return Err(certificates.bad_authority("ca.crt or ca.key is missing"));
+            }
             None => {
                 let ca = certificates.make_ca()?;
                 certificates.write("ca", &ca)?;
@@ -144,6 +162,23 @@ impl Certificates {
             }
         };
         Ok(certificates)
+    }
+
+    /// Is there anything that a CA must have issued?
+    fn has_issued(&self) -> bool {
+        ["server.crt", "admin.crt"]
+            .iter()
+            .any(|file| self.directory.join(file).exists())
+    }
+
+    fn bad_authority(
+        &self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> CertificatesError {
+        CertificatesError::BadAuthority {
+            path: self.directory.clone(),
+            source: source.into(),
+        }
     }
 
     /// The CA's certificate, PEM: what clients must trust, and what knows clients.
@@ -419,6 +454,32 @@ mod tests {
         clock.fetch_add(11 * 365 * 24 * 3600, Ordering::Relaxed);
         let expired = Certificates::open(&path, &[], &at(&clock));
         assert!(matches!(expired, Err(CertificatesError::Expired(_))));
+    }
+
+    /// Damaged leaves are issued anew; a damaged or lost CA is said, not replaced.
+    #[test]
+    fn a_lost_authority_is_not_replaced_silently() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let open = || Certificates::open(path, &[], &Seams::system());
+        let first = open().unwrap();
+        first.admin().unwrap();
+        std::fs::write(path.join("admin.crt"), "garbage").unwrap();
+        open().unwrap().admin().unwrap();
+        for file in ["ca.crt", "ca.key"] {
+            let good = std::fs::read(path.join(file)).unwrap();
+            std::fs::write(path.join(file), "garbage").unwrap();
+            let error = open().unwrap_err();
+            assert!(
+                matches!(error, CertificatesError::BadAuthority { .. }),
+                "{error}"
+            );
+            std::fs::remove_file(path.join(file)).unwrap();
+            let error = open().unwrap_err();
+            assert!(error.to_string().contains("from a copy"), "{error}");
+            std::fs::write(path.join(file), good).unwrap();
+        }
+        assert_eq!(open().unwrap().ca_pem(), first.ca_pem());
     }
 
     #[cfg(unix)]

@@ -180,6 +180,7 @@ fn tls(certificates: &Certificates) -> Result<Tls, StartError> {
 fn checks(api: &Api, phase: &watch::Receiver<Phase>) -> Vec<HealthCheck> {
     let (kinds, shutdown) = (phase.clone(), phase.clone());
     let (store, cache) = (api.store.clone(), api.cache.clone());
+    let written = api.store.clone();
     vec![
         HealthCheck::new("ping", || Ok(())),
         HealthCheck::readiness("informer-sync", move || {
@@ -192,6 +193,10 @@ fn checks(api: &Api, phase: &watch::Receiver<Phase>) -> Vec<HealthCheck> {
             } else {
                 Ok(())
             }
+        }),
+        HealthCheck::readiness("store", move || match written.trouble() {
+            Some(trouble) => Err(format!("the store cannot write: {trouble}")),
+            None => Ok(()),
         }),
         HealthCheck::readiness("kinds", move || match *kinds.borrow() {
             Phase::Starting => Err("the table of kinds is not complete".to_owned()),

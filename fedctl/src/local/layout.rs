@@ -1,25 +1,31 @@
 //! Where things lie in a data directory, and which ports its servers had last time.
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-/// A data directory.
+/// A data directory. Nobody else has it as long as a clone lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     root: PathBuf,
+    _lock: Arc<File>,
 }
 
 impl Layout {
-    /// Makes the directory if it is missing.
+    /// Makes the directory if it is missing, and takes it: before anything in it is changed, also the files beside
+    /// the databases, which have locks of their own.
     pub(crate) fn open(root: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(root)
             .with_context(|| format!("cannot make the data directory {}", root.display()))?;
         Ok(Self {
             root: root.to_owned(),
+            _lock: Arc::new(lock(root)?),
         })
     }
 
@@ -76,6 +82,37 @@ impl Layout {
     }
 }
 
+/// Takes the lock file, or says who has it. The system drops the lock when a process ends, however it ends.
+fn lock(root: &Path) -> anyhow::Result<File> {
+    let path = root.join("lock");
+    let trouble = || format!("cannot lock {}", path.display());
+    let mut file = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(trouble)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // What cannot be read names nobody; that somebody has it is known all the same.
+            let _ = file.take(64).read_to_string(&mut holder);
+            anyhow::bail!(
+                "{} is in use by process {}; stop it, or choose another directory with --data-dir",
+                root.display(),
+                holder.trim()
+            );
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(trouble),
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .with_context(trouble)?;
+    Ok(file)
+}
+
 async fn bind(port: Option<u16>) -> anyhow::Result<TcpListener> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     if let Some(port) = port
@@ -91,6 +128,17 @@ async fn bind(port: Option<u16>) -> anyhow::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_has_one_holder_who_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = Layout::open(directory.path()).unwrap();
+        let error = Layout::open(directory.path()).unwrap_err().to_string();
+        let me = format!("in use by process {};", std::process::id());
+        assert!(error.contains(&me), "{error}");
+        drop(held);
+        Layout::open(directory.path()).unwrap();
+    }
 
     #[tokio::test]
     async fn a_port_is_kept_unless_it_is_taken() {

@@ -32,17 +32,17 @@ impl Node {
     ) -> anyhow::Result<Self> {
         let backend = SqliteBackend::open(SqliteOptions::new(directory.join("db")))
             .await
-            .with_context(|| format!("cannot open the database of {name}"))?;
+            .with_context(|| cannot_open(name, directory))?;
         let store = Store::open(backend, StoreOptions::default())
             .await
-            .with_context(|| format!("cannot open the store of {name}"))?;
+            .with_context(|| cannot_open(name, directory))?;
         let certificates = Certificates::open(&directory.join("pki"), &[], &Seams::system())
             .with_context(|| format!("cannot make the certificates of {name}"))?;
         let handle = Server::builder(store, certificates)
             .listener(listener)
             .start()
             .await
-            .with_context(|| format!("cannot start {name}"))?;
+            .with_context(|| cannot_start(name, directory))?;
         let member_client = write_kubeconfig(&handle, name, kubeconfig).await?;
         handle.ready().await;
         Ok(Self {
@@ -52,6 +52,20 @@ impl Node {
             member_client,
         })
     }
+}
+
+/// What to say, and to do, when a server's database cannot be opened.
+pub(crate) fn cannot_open(name: &str, directory: &Path) -> String {
+    format!(
+        "cannot open the database of {name} in {} (if it is damaged: put a copy back, or move the whole data directory \
+         away to start anew)",
+        directory.join("db").display()
+    )
+}
+
+/// What to say when a server does not start on its directory.
+pub(crate) fn cannot_start(name: &str, directory: &Path) -> String {
+    format!("cannot start {name} on {}", directory.display())
 }
 
 /// Writes the administrator's kubeconfig of a server, and makes a client of it.

@@ -42,17 +42,17 @@ impl HubProcess {
     ) -> anyhow::Result<Self> {
         let backend = SqliteBackend::open(SqliteOptions::new(directory.join("db")))
             .await
-            .context("cannot open the database of the hub")?;
+            .with_context(|| node::cannot_open("the hub", directory))?;
         let store = Store::open(backend, StoreOptions::default())
             .await
-            .context("cannot open the store of the hub")?;
+            .with_context(|| node::cannot_open("the hub", directory))?;
         let certificates = Certificates::open(&directory.join("pki"), &[], &Seams::system())
             .context("cannot make the certificates of the hub")?;
         let handle = hub_builder(store, certificates)
             .listener(listener)
             .start()
             .await
-            .context("cannot start the hub")?;
+            .with_context(|| node::cannot_start("the hub", directory))?;
         let hub_client = node::write_kubeconfig(&handle, "koinon", kubeconfig).await?;
         handle.ready().await;
         let config = ControllerConfig {

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Request;
+use http_body_util::{BodyExt, Limited};
+use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::Client;
+use kube::client::Body;
+use kube::core::Status;
 use tokio::sync::watch;
 
 use super::access::{AccessError, MemberAccess};
@@ -14,6 +19,9 @@ use super::member::{DOUBT_PROBE_GAP, Member, MemberState};
 use super::report::Reporter;
 use crate::clients::{Fence, GuardLayer, chain, message};
 use crate::work::{Limiter, RateLimit};
+
+/// A probe's answer is a word or a small document.
+const MAX_PROBE_BODY: usize = 64 * 1024;
 
 /// How members are probed and used. Times of KubeFedConfig's `clusterHealthCheck`, plus our own limits.
 #[derive(Clone, Copy, Debug)]
@@ -136,34 +144,87 @@ impl Supervisor {
 
 /// Asks `/healthz`, and `/version` if that is `ok`.
 async fn probe(probe_client: &Client, timeout: Duration) -> Verdict {
-    let asked = tokio::time::timeout(timeout, probe_client.request_text(get("/healthz"))).await;
-    let body = match asked {
+    let body = match tokio::time::timeout(timeout, ask(probe_client, "/healthz")).await {
         Err(_) => {
             return Verdict::Unreachable {
                 error: format!("no answer within {} s", timeout.as_secs_f32()),
             };
         }
-        Ok(Err(error)) => {
-            return Verdict::Unreachable {
-                error: message(&error),
-            };
-        }
+        Ok(Err(error)) => return Verdict::Unreachable { error },
         Ok(Ok(body)) => body,
     };
-    if !body.trim().eq_ignore_ascii_case("ok") {
+    if !body.trim_ascii().eq_ignore_ascii_case(b"ok") {
         return Verdict::NotReady;
     }
-    let version = tokio::time::timeout(timeout, probe_client.apiserver_version()).await;
+    let version = tokio::time::timeout(timeout, ask(probe_client, "/version")).await;
+    let version = version.ok().and_then(Result::ok);
     Verdict::Ready {
         version: version
-            .ok()
-            .and_then(Result::ok)
+            .and_then(|body| serde_json::from_slice::<Info>(&body).ok())
             .map(|info| info.git_version),
     }
 }
 
-fn get(path: &str) -> Request<Vec<u8>> {
-    let mut request = Request::new(Vec::new());
+/// The body of a path, or why there is none, in words. Unlike kube's own requests it does not swallow a body of any
+/// length: a server that never stops talking must not fill our memory.
+async fn ask(probe_client: &Client, path: &str) -> Result<Bytes, String> {
+    let mut request = Request::new(Body::empty());
     *request.uri_mut() = path.parse().expect("constant paths are URIs");
-    request
+    let sent = probe_client.send(request).await;
+    let (head, body) = sent.map_err(|error| message(&error))?.into_parts();
+    let read = Limited::new(body, MAX_PROBE_BODY).collect().await;
+    let body = read.map_err(|error| error.to_string())?.to_bytes();
+    if head.status.is_success() {
+        return Ok(body);
+    }
+    Err(match serde_json::from_slice::<Status>(&body) {
+        Ok(status) if !status.message.is_empty() => status.message,
+        _ => format!("it answers {}", head.status),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+
+    /// A client of a server whose answers are `status` and `chunks` pieces of `piece`.
+    fn client(status: u16, piece: &'static str, chunks: usize) -> Client {
+        let answer = move |_request: Request<Body>| async move {
+            let pieces = futures::stream::repeat_n(piece, chunks);
+            let frames = pieces
+                .map(|piece| Ok::<_, std::io::Error>(hyper::body::Frame::data(Bytes::from(piece))));
+            let mut response = http::Response::new(http_body_util::StreamBody::new(frames));
+            *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            Ok::<_, std::convert::Infallible>(response)
+        };
+        Client::new(tower::service_fn(answer), "default")
+    }
+
+    async fn verdict(status: u16, piece: &'static str, chunks: usize) -> Verdict {
+        probe(&client(status, piece, chunks), Duration::from_secs(60)).await
+    }
+
+    #[tokio::test]
+    async fn odd_answers_are_told_and_endless_ones_are_cut() {
+        assert_eq!(
+            verdict(200, "ok", 1).await,
+            Verdict::Ready { version: None }
+        );
+        assert_eq!(verdict(200, "no", 1).await, Verdict::NotReady);
+        let endless = verdict(200, "0123456789abcdef", usize::MAX).await;
+        assert_eq!(
+            endless.message(),
+            "cluster is not reachable: length limit exceeded"
+        );
+        let refused = r#"{"kind":"Status","status":"Failure","message":"Unauthorized","code":401}"#;
+        for (piece, words) in [
+            (refused, "Unauthorized"),
+            ("<html>", "it answers 401 Unauthorized"),
+        ] {
+            let message = verdict(401, piece, 1).await.message();
+            assert_eq!(message, format!("cluster is not reachable: {words}"));
+        }
+    }
 }

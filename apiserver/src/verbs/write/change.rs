@@ -327,7 +327,9 @@ pub(super) fn store_error(error: CommitError) -> ApiError {
                 error = &cause as &dyn std::error::Error,
                 "the store cannot write"
             );
-            ApiError::unavailable("the store cannot write; nothing was changed")
+            ApiError::unavailable(format!(
+                "the store cannot write: {cause}; nothing was changed"
+            ))
         }
         CommitError::UnknownOutcome(cause) => {
             tracing::error!(
