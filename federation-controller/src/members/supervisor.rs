@@ -192,7 +192,7 @@ mod tests {
     /// A client of a server whose answers are `status` and `chunks` pieces of `piece`.
     fn client(status: u16, piece: &'static str, chunks: usize) -> Client {
         let answer = move |_request: Request<Body>| async move {
-            let pieces = futures::stream::repeat_n(piece, chunks);
+            let pieces = futures::stream::repeat(piece).take(chunks);
             let frames = pieces
                 .map(|piece| Ok::<_, std::io::Error>(hyper::body::Frame::data(Bytes::from(piece))));
             let mut response = http::Response::new(http_body_util::StreamBody::new(frames));
