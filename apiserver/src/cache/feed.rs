@@ -106,6 +106,17 @@ impl Ring {
         }
     }
 
+    /// Forgets the events through `revision`, and returns whether there were any.
+    pub(super) fn forget(&mut self, revision: Revision) -> bool {
+        let count = self.events.partition_point(|e| e.revision <= revision);
+        for oldest in self.events.drain(..count) {
+            self.bytes -= oldest.weight();
+            self.floor = oldest.revision;
+        }
+        self.events.shrink_to(2 * self.events.len());
+        count > 0
+    }
+
     /// Up to `limit` events after `cursor`, oldest first.
     pub(super) fn after(
         &self,
@@ -165,6 +176,26 @@ mod tests {
         assert_eq!(after(&feed, 9), Some(vec![]));
         feed.sever();
         assert_eq!(after(&feed, 9), None);
+    }
+
+    #[test]
+    fn what_is_compacted_is_forgotten() {
+        let feed = Feed::new(Revision::new(2));
+        for revision in [4, 6, 9] {
+            feed.ring().push(event(revision), &CacheOptions::default());
+        }
+        assert!(!feed.ring().forget(Revision::new(3)));
+        assert_eq!(after(&feed, 2), Some(vec![4, 6, 9]));
+        assert!(feed.ring().forget(Revision::new(7)));
+        assert_eq!(after(&feed, 5), None);
+        assert_eq!(
+            after(&feed, 6),
+            Some(vec![9]),
+            "nothing was between 6 and 7"
+        );
+        assert!(feed.ring().forget(Revision::new(9)));
+        assert_eq!(feed.ring().bytes, 0);
+        assert_eq!(after(&feed, 9), Some(vec![]));
     }
 
     #[test]

@@ -15,6 +15,9 @@ use super::view::View;
 /// Pause before the store is asked again after it failed.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Pause between two looks at what the store has compacted meanwhile.
+const SWEEP: Duration = Duration::from_secs(30);
+
 /// How often a start is tried while the log is being compacted under it.
 const ATTEMPTS: usize = 5;
 
@@ -145,13 +148,32 @@ impl Follower {
     }
 
     async fn run(mut self, mut stream: ChangeStream) {
+        let mut sweeps = tokio::time::interval(SWEEP);
         loop {
-            match stream.next().await {
+            let next = tokio::select! {
+                next = stream.next() => next,
+                _ = sweeps.tick() => {
+                    self.sweep();
+                    continue;
+                }
+            };
+            match next {
                 Some(Ok(changes)) => self.apply(&changes),
                 Some(Err(error)) => stream = self.recover(error).await,
                 // The store was closed: what is known stays readable.
                 None => return,
             }
+        }
+    }
+
+    /// Forgets the events that the store has compacted: a burst of changes must not fill memory for good, and answers do not
+    /// depend on when the process was started.
+    fn sweep(&self) {
+        let compacted = self.shared.store.compacted();
+        let feeds = self.shared.feeds.read();
+        let feeds = feeds.unwrap_or_else(PoisonError::into_inner);
+        for feed in feeds.by_resource.values() {
+            feed.ring().forget(compacted);
         }
     }
 

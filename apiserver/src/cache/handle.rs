@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Batches of events that a subscriber of all resources may be behind before it is told that it missed some.
 const SUBSCRIPTION: usize = 1024;
 
-/// How much the cache remembers. The defaults suit a server.
+/// How much the cache remembers, of what the store has not compacted yet. The defaults suit a server.
 #[derive(Clone, Debug)]
 pub struct CacheOptions {
     /// So many of the latest events are kept per resource.

@@ -244,3 +244,29 @@ async fn a_restarted_cache_resumes_watches() {
         .collect();
     assert_eq!(seen, [(3, 1), (5, 3)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_compacted_leaves_memory() {
+    let store = store().await;
+    let cache = Cache::start(store.clone(), CacheOptions::default())
+        .await
+        .unwrap();
+    let mut state = State::new();
+    let mut revisions = Vec::new();
+    for name in 0..4 {
+        revisions.extend(change(&store, &mut state, key(0, name), Some(0)).await);
+    }
+    cache.wait_for(revisions[3]).await.unwrap();
+    let resource: Arc<str> = RESOURCES[0].into();
+    cache.watch(&resource, revisions[0]).unwrap();
+    store.compact(revisions[1]).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(31)).await;
+    let refused = cache.watch(&resource, revisions[0]).unwrap_err();
+    assert_eq!(refused.oldest, revisions[1]);
+    let events = cache
+        .watch(&resource, revisions[1])
+        .unwrap()
+        .ready()
+        .unwrap();
+    assert_eq!(events.len(), 2);
+}
