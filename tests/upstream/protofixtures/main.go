@@ -159,7 +159,7 @@ func objects() []runtime.Object {
 				Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{"storage": resource.MustParse("5Gi")}}}}}}},
 		&appsv1.ControllerRevision{ObjectMeta: meta("r"), Revision: 0, Data: runtime.RawExtension{Raw: []byte(`{"spec":{"a":[1,2.5,null]}}`)}},
 		&corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, Type: "NodePort",
-			Ports:         []corev1.ServicePort{{Name: "http", Port: 80, TargetPort: intstr.FromString("http"), NodePort: 30080}, {Port: 81, TargetPort: intstr.FromInt32(-1)}},
+			Ports:                 []corev1.ServicePort{{Name: "http", Port: 80, TargetPort: intstr.FromString("http"), NodePort: 30080}, {Port: 81, TargetPort: intstr.FromInt32(-1)}},
 			SessionAffinityConfig: &corev1.SessionAffinityConfig{ClientIP: &corev1.ClientIPConfig{TimeoutSeconds: ptr(int32(1))}}, IPFamilyPolicy: ptr(corev1.IPFamilyPolicySingleStack)}},
 		&corev1.ConfigMap{ObjectMeta: meta("settings"), Immutable: ptr(false), Data: map[string]string{"a": "b", "empty": "", "": "odd"}, BinaryData: map[string][]byte{"bin": {0, 255}, "none": {}}},
 		&corev1.Secret{ObjectMeta: meta("login"), Type: "Opaque", Data: map[string][]byte{"user": []byte("admin")}, StringData: map[string]string{"pass": "word"}},
