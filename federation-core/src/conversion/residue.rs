@@ -161,7 +161,9 @@ fn restore(bare: &mut Value, displaced: &Value) {
 }
 
 impl Edit {
-    /// Reads one edit. Edits of the whole object, of the whole spec or of the template are never ours.
+    /// Reads one edit. Edits of the whole object, of the whole spec or of the template are never ours, and neither are
+    /// edits of what makes an object that object: whoever forges one could make an API server refuse the object, and
+    /// with it every list that it is in.
     fn parse(item: &Value) -> Option<Self> {
         let path: Vec<String> = item
             .get("path")?
@@ -173,10 +175,20 @@ impl Edit {
         if matches!(keys[..], [] | ["spec"] | ["spec", "template", ..]) {
             return None;
         }
-        Some(Self {
-            path,
+        let to = item.get("to");
+        let harmless = match keys[..] {
+            ["apiVersion" | "kind", ..] => false,
+            ["metadata"] => to
+                .and_then(Value::as_object)
+                .is_none_or(|to| to.keys().all(|key| key == "annotations")),
+            ["metadata", "annotations", ..] => true,
+            ["metadata", ..] => false,
+            _ => true,
+        };
+        harmless.then(|| Self {
             from: item.get("from").cloned(),
-            to: item.get("to").cloned(),
+            to: to.cloned(),
+            path,
         })
     }
 
@@ -225,4 +237,30 @@ fn diff(path: &mut Vec<String>, from: Option<&Value>, to: Option<&Value>, edits:
         from: from.cloned(),
         to: to.cloned(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forged_edits_of_identity_or_labels_are_not_believed() {
+        for (path, from, to) in [
+            (json!(["kind"]), json!("FederatedFoo"), json!("Pod")),
+            (json!(["apiVersion"]), json!("a/v1"), json!("a/v9")),
+            (json!(["metadata", "name"]), json!("a"), json!("b")),
+            (json!(["metadata", "labels"]), json!(null), json!({"a": 1})),
+            (json!(["metadata"]), json!({}), json!({"name": "b"})),
+            (
+                json!(["metadata", "annotations", "x"]),
+                json!("1"),
+                json!(1),
+            ),
+        ] {
+            let edit = json!({"path": path, "from": from, "to": to});
+            assert_eq!(Edit::parse(&edit), None, "{edit}");
+        }
+        let ours = json!({"path": ["metadata", "annotations"], "to": {"a": "b"}});
+        assert!(Edit::parse(&ours).is_some());
+    }
 }
