@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use federation_api::kinds::{KubeFedCluster, KubeFedClusterSpec, SecretRef, TlsValidation};
 use federation_api::names;
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
@@ -47,6 +47,8 @@ pub(crate) struct Member {
     ca_bundle: Option<String>,
     insecure: bool,
     proxy_url: Option<String>,
+    /// Whether the user named it: by a kubeconfig, by a context, or by a context of the cluster's name.
+    named: bool,
     /// Name of the service account and of what belongs to it: `<cluster>-<hub>`.
     pub(crate) account: String,
 }
@@ -78,6 +80,7 @@ impl Member {
                 .to_owned(),
             ca_bundle: ca_bundle(&config),
             insecure,
+            named: file.is_some() || context.is_some(),
             proxy_url: config.proxy_url.as_ref().map(ToString::to_string),
             account: format!("{name}-{host}"),
             member_client: Client::try_from(config)
@@ -93,6 +96,27 @@ impl Member {
             member.ca_bundle = None;
         }
         Ok(member)
+    }
+
+    /// Whether this is the hub itself, which may be a member of its own.
+    ///
+    /// # Errors
+    /// It is, and the user did not say so: then the kubeconfig in use is only the hub's. Or one of the two does not answer.
+    pub(crate) async fn is_hub(&self, hub_client: &Client) -> anyhow::Result<bool> {
+        let hub = identity(hub_client)
+            .await
+            .context("cannot ask the hub who it is")?;
+        let member = identity(&self.member_client)
+            .await
+            .context("cannot ask the member who it is")?;
+        let same = hub.is_some() && hub == member;
+        if same && !self.named {
+            bail!(
+                "this kubeconfig leads to the hub itself ({}): name the member's with --cluster-kubeconfig FILE or --cluster-context CONTEXT",
+                self.endpoint
+            );
+        }
+        Ok(same)
     }
 
     /// Name of the cluster role and its binding.
@@ -200,8 +224,9 @@ impl Member {
             })
     }
 
-    /// Takes away what [`Member::register`] made in the member.
-    pub(crate) async fn clean(&self, namespace: &str) -> anyhow::Result<()> {
+    /// Takes away what [`Member::register`] made in the member. The namespace stays if `is_hub`: there it holds everything that
+    /// the hub knows.
+    pub(crate) async fn clean(&self, namespace: &str, is_hub: bool) -> anyhow::Result<()> {
         let client = &self.member_client;
         let role = self.role();
         delete::<ClusterRoleBinding>(&Api::all(client.clone()), &role).await?;
@@ -209,8 +234,18 @@ impl Member {
         delete::<Secret>(&Api::namespaced(client.clone(), namespace), &self.account).await?;
         delete::<ServiceAccount>(&Api::namespaced(client.clone(), namespace), &self.account)
             .await?;
+        if is_hub {
+            return Ok(());
+        }
         delete::<Namespace>(&Api::all(client.clone()), namespace).await
     }
+}
+
+/// What tells one cluster from another, whatever address it has: the uid of its namespace kube-system.
+async fn identity(cluster_client: &Client) -> kube::Result<Option<String>> {
+    let namespaces: Api<Namespace> = Api::all(cluster_client.clone());
+    let found = namespaces.get_opt("kube-system").await?;
+    Ok(found.and_then(|namespace| namespace.metadata.uid))
 }
 
 fn is_insecure(kubeconfig: &Kubeconfig, context: Option<&str>) -> bool {

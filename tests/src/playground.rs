@@ -32,18 +32,28 @@ impl Playground {
     /// It does not get ready.
     #[must_use]
     pub fn start() -> Option<Self> {
+        let mut playground = Self::prepare()?;
+        playground.restart();
+        Some(playground)
+    }
+
+    /// A new directory on which nothing was started yet. `None`: a tool is missing and the test is to be skipped.
+    ///
+    /// # Panics
+    /// There is no place for temporary files.
+    #[must_use]
+    pub fn prepare() -> Option<Self> {
         let tools = Tools::find()?;
         let directory = tempfile::Builder::new()
             .prefix("koinon-e2e-")
             .tempdir()
             .expect("a temporary directory");
-        let mut playground = Self {
+        let playground = Self {
             tools,
             process: None,
             directory,
         };
         playground.make_commands();
-        playground.restart();
         Some(playground)
     }
 

@@ -5,7 +5,7 @@ use std::env;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use federation_tests::federated::{Trace, entry, federated_foo};
+use federation_tests::federated::{Trace, counted, entry, federated_foo};
 use federation_tests::{Kubectl, Playground, eventually};
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -25,6 +25,8 @@ const CELLS: [&str; 3] = ["rz00a", "rz00b", "rz01a"];
 #[derive(Clone, Debug, Default)]
 struct Known {
     acknowledged: Option<String>,
+    /// How many were, over all rounds.
+    count: usize,
     pending: Vec<String>,
 }
 
@@ -36,6 +38,17 @@ type Ledger = Arc<Mutex<BTreeMap<String, Known>>>;
 struct Moments(u64);
 
 impl Moments {
+    /// From `KOINON_SEED`, or from the clock.
+    fn start() -> (u64, Self) {
+        let clock = || SystemTime::now().duration_since(UNIX_EPOCH);
+        let seed = env::var("KOINON_SEED").map_or_else(
+            |_| clock().map_or(0, |now| now.subsec_nanos().into()),
+            |seed| seed.parse().expect("KOINON_SEED is a number"),
+        );
+        println!("KOINON_SEED={seed}");
+        (seed, Self(seed))
+    }
+
     fn next(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -50,18 +63,7 @@ fn twenty_kills_lose_nothing_and_touch_nothing() {
     let Some(mut playground) = Playground::start() else {
         return;
     };
-    let seed = env::var("KOINON_SEED").map_or_else(
-        |_| {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap()
-                .subsec_nanos()
-                .into()
-        },
-        |seed| seed.parse().expect("KOINON_SEED is a number"),
-    );
-    println!("KOINON_SEED={seed}");
-    let mut moments = Moments(seed);
+    let (seed, mut moments) = Moments::start();
     let still = make_still(&playground);
     let ledger = Ledger::default();
     let mut uids = BTreeMap::new();
@@ -85,18 +87,41 @@ fn twenty_kills_lose_nothing_and_touch_nothing() {
         nothing_is_lost(&playground, &ledger, &mut uids, &told);
         assert_eq!(still_traces(&members(&playground)), still, "{told}");
     }
-    let writes: usize = ledger
+    let counts: Vec<usize> = ledger
         .lock()
         .unwrap()
         .values()
-        .filter(|known| known.acknowledged.is_some())
-        .count();
-    assert_eq!(writes, BUSY, "the writer got nowhere: {ledger:?}");
+        .map(|known| known.count)
+        .collect();
+    println!("acknowledged changes of each object: {counts:?}");
+    assert_eq!(counts.len(), BUSY);
+    assert!(
+        counts.iter().sum::<usize>() > 5 * KILLS,
+        "the writer got nowhere: {counts:?}"
+    );
     assert!(
         playground.stop(),
         "it ends in good order when asked: {}",
         playground.log()
     );
+}
+
+#[test]
+fn a_first_start_can_be_cut_short() {
+    let Some(mut playground) = Playground::prepare() else {
+        return;
+    };
+    let (seed, mut moments) = Moments::start();
+    for round in 0..6 {
+        playground.begin();
+        std::thread::sleep(Duration::from_millis(moments.next(700)));
+        playground.kill_9();
+        println!("round {round} of seed {seed}");
+    }
+    playground.restart();
+    let hub = playground.hub();
+    hub.apply(&federated_foo("first", &CELLS, "joe"));
+    counted(&hub, "federatedfoo", "first", 3, 0);
 }
 
 /// Makes the objects that stay as they are, and notes what they look like in the members.
@@ -186,6 +211,7 @@ async fn write(kubeconfig: std::path::PathBuf, round: usize, ledger: Ledger) {
                 let mut ledger = ledger.lock().expect("nobody panics with it");
                 let known = ledger.entry(name).or_default();
                 known.acknowledged = Some(friend);
+                known.count += 1;
                 known.pending.clear();
             }
             Err(kube::Error::Api(status)) => panic!("{name} := {friend}: {status}"),

@@ -26,6 +26,7 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
         &args.host_cluster_name,
     )
     .await?;
+    member.is_hub(&hub.hub_client).await?;
     let clusters: Api<KubeFedCluster> =
         Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
     if clusters
@@ -88,15 +89,17 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
     else {
         bail!("the hub has no cluster \"{}\"", args.name);
     };
-    let member = match Member::connect(
+    let connected = Member::connect(
         args.cluster_kubeconfig.as_deref(),
         args.cluster_context.as_deref(),
         &args.name,
         &args.host_cluster_name,
-    )
-    .await
-    {
-        Ok(member) => Some(member),
+    );
+    let member = match connected.await {
+        Ok(member) => {
+            let is_hub = member.is_hub(&hub.hub_client).await?;
+            Some((member, is_hub))
+        }
         Err(error) if args.force => {
             eprintln!(
                 "warning: the member's own objects stay: {}",
@@ -117,8 +120,8 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
         );
         return Ok(());
     }
-    if let Some(member) = &member
-        && let Err(error) = member.clean(&hub.system_namespace).await
+    if let Some((member, is_hub)) = &member
+        && let Err(error) = member.clean(&hub.system_namespace, *is_hub).await
     {
         if !args.force {
             return Err(error.context("cannot clean up the member (go on without with --force)"));
