@@ -181,7 +181,13 @@ impl Edit {
             ["metadata"] => to
                 .and_then(Value::as_object)
                 .is_none_or(|to| to.keys().all(|key| key == "annotations")),
-            ["metadata", "annotations", ..] => true,
+            ["metadata", "annotations"] => true,
+            [
+                "metadata",
+                "annotations",
+                annotations::CONVERSION_RESIDUE | annotations::TOPOLOGY_TYPE,
+            ] => true,
+            ["metadata", "annotations", _] => to.is_none_or(Value::is_string),
             ["metadata", ..] => false,
             _ => true,
         };
