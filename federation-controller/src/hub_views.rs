@@ -10,6 +10,7 @@ use kube::runtime::watcher;
 use crate::clients::chain;
 use crate::context::{Context, HubChange};
 use crate::hub::{Change, Followed, follow};
+use crate::work::Priority;
 
 /// Keeps the stores of the context and tells what changed.
 pub(crate) struct HubViews {
@@ -37,9 +38,16 @@ impl HubViews {
         };
         let changes = context.changes.clone();
         let (cells, changes_too) = (Arc::clone(&context.cells), context.changes.clone());
+        let queue = context.cell_queue.clone();
         follow(
             followed,
             move |change| {
+                // Who decided about a status before this view knew the one written last, decided on an old one.
+                if let Change::Applied { key, old, new, .. } = &change
+                    && old.as_ref().is_some_and(|old| old.status != new.status)
+                {
+                    queue.add((*key).clone(), Priority::Backlog);
+                }
                 let matters = match &change {
                     Change::Applied { old, new, .. } => old.is_none_or(|old| {
                         old.spec != new.spec
