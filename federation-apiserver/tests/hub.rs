@@ -103,6 +103,41 @@ spec:
   template: {spec: {name: jack}}
 ";
 
+/// Written by a user instead of by a conversion: the annotation must not break readers of the other version.
+fn forge_residues(d: &Path) {
+    let forged = |residue: &Value| {
+        let mut object: Value = json!({"apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedFoo",
+            "metadata": {"name": "forged", "namespace": "bank-prod"},
+            "spec": {"placement": {"clusters": [{"name": "hz-1"}]}}});
+        object["metadata"]["annotations"] =
+            json!({"koinon.io/conversion-residue": json!({"edits": [residue]}).to_string()});
+        object.to_string()
+    };
+    let clusters = json!([{"name": "hz-1"}]);
+    let mistyped =
+        json!({"path": ["spec", "placement"], "from": {"topologies": clusters}, "to": 7});
+    works(d, "create -f -", &forged(&mistyped));
+    let all = works(
+        d,
+        "-n bank-prod get federatedfoos.v1.types.kubefed.io -o json",
+        "",
+    );
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let shown = &all["items"][0];
+    assert_eq!(shown["spec"]["placement"], json!({"topologies": clusters}));
+
+    let invalid = json!({"path": ["spec", "topologyType"], "from": "cluster", "to": "star"});
+    let refused = fails(d, "replace -f -", &forged(&invalid));
+    let expected = "metadata.annotations[koinon.io/conversion-residue]";
+    assert!(refused.contains(expected), "{refused}");
+    let annotate = "-n bank-prod annotate federatedfoos.v1beta1.types.kubefed.io forged";
+    works(d, &format!("{annotate} koinon.io/conversion-residue-"), "");
+    let refused = fails(d, &format!("{annotate} koinon.io/topology-type=star"), "");
+    let expected = "metadata.annotations[koinon.io/topology-type]";
+    assert!(refused.contains(expected), "{refused}");
+    works(d, "-n bank-prod delete federatedfoo forged", "");
+}
+
 /// Everything that needs the hub and kubectl, off the async runtime.
 fn use_hub(directory: &Path) {
     let d = directory;
@@ -121,6 +156,7 @@ fn use_hub(directory: &Path) {
         "wait --for=condition=Established crd/federatedfoos.types.kubefed.io --timeout=10s",
         "",
     );
+    forge_residues(d);
     works(d, "apply -f -", CELL);
     works(d, "apply -f -", FOO);
     let read = |version: &str| -> Value {

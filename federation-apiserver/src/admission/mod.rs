@@ -69,10 +69,10 @@ impl FederationAdmission {
             };
         }
         // Whoever takes a finalizer or a label off must not be stopped by a rule that is younger than the object.
-        if attributes
-            .old
-            .is_some_and(|old| old["spec"] == object["spec"])
-        {
+        if attributes.old.is_some_and(|old| {
+            old["spec"] == object["spec"]
+                && (ruled != Ruled::Federated || validate::converts_alike(old, object))
+        }) {
             return Verdict::default();
         }
         match ruled {

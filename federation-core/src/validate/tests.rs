@@ -229,3 +229,39 @@ fn unreadable_delete_options_are_refused() {
         );
     }
 }
+
+#[test]
+fn annotations_of_conversion_cannot_make_the_other_form_invalid() {
+    use federation_api::annotations::{CONVERSION_RESIDUE, TOPOLOGY_TYPE};
+    let object = |version: &str, annotations: Value| {
+        json!({"apiVersion": format!("types.kubefed.io/{version}"), "kind": "FederatedFoo",
+            "metadata": {"name": "a", "namespace": "bank", "annotations": annotations},
+            "spec": {"overrides": []}})
+    };
+    let judge = |object: &Value, version| federated(object, version, true, &Snapshot::default());
+
+    let star = object("v1beta1", json!({TOPOLOGY_TYPE: "star"}));
+    let verdict = judge(&star, Version::Southbound);
+    assert_eq!(
+        fields(&verdict),
+        ["metadata.annotations[koinon.io/topology-type]"]
+    );
+    let detail = &verdict.errors[0].detail;
+    let expected =
+        "makes the v1 form of the object invalid: spec.topologyType: Unsupported value: \"star\"";
+    assert!(detail.starts_with(expected), "{detail}");
+
+    let edits = json!({"edits": [{"path": ["spec", "overrides"], "from": [],
+        "to": [{"clusterName": "hz-1", "clusterOverrides": [{"path": "/kind", "value": "Pod"}]}]}]});
+    let forged = object("v1", json!({CONVERSION_RESIDUE: edits.to_string()}));
+    let verdict = judge(&forged, Version::Northbound);
+    assert_eq!(
+        fields(&verdict),
+        ["metadata.annotations[koinon.io/conversion-residue]"]
+    );
+    assert!(verdict.errors[0].detail.contains("v1beta1 form"));
+
+    let fine = object("v1beta1", json!({TOPOLOGY_TYPE: "cell"}));
+    assert!(judge(&fine, Version::Southbound).is_allowed());
+    assert!(converts_alike(&fine, &fine) && !converts_alike(&fine, &star));
+}
