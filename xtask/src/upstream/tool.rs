@@ -45,4 +45,13 @@ pub const TOOLS: &[Tool] = &[
         package: "go.etcd.io/etcd/server/v3",
         version: None,
     },
+    Tool {
+        name: "helm",
+        module: "tests/upstream/helm",
+        package: "helm.sh/helm/v4/cmd/helm",
+        version: Some((
+            "helm.sh/helm/v4",
+            "helm.sh/helm/v4/internal/version.version",
+        )),
+    },
 ];
