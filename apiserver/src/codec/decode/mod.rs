@@ -3,6 +3,7 @@
 mod protobuf;
 mod strict;
 mod unreadable;
+mod walk;
 mod yaml;
 
 use serde_json::Value;
