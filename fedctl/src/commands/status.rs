@@ -159,7 +159,16 @@ fn heading(object: &DynamicObject, status: &ObjectStatus) -> String {
         |namespace| format!("{namespace}/{name}"),
     );
     let condition = status.conditions.iter().flatten().next();
+    let behind = object
+        .metadata
+        .generation
+        .zip(status.observed_generation)
+        .filter(|(written, seen)| seen < written);
     let state = match condition {
+        // As `kubectl rollout status`: an old status says nothing about a new spec.
+        Some(_) if let Some((written, seen)) = behind => {
+            format!("generation {written} is not propagated yet, this is generation {seen}")
+        }
         None => "not propagated yet".to_owned(),
         Some(c) if c.status == "True" => "propagated".to_owned(),
         Some(c) => match (&c.reason, &c.message) {
@@ -247,6 +256,19 @@ mod tests {
              ├─ rz00a  OK      version 4682012e (generation 2)\n\
              └─ rz01a  Masked  version 2979b753 (generation 1)  kept as it is\n"
         );
+    }
+
+    #[test]
+    fn a_status_older_than_the_spec_is_not_taken_for_its_outcome() {
+        let object: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": "types.kubefed.io/v1", "kind": "FederatedFoo",
+            "metadata": {"name": "x", "generation": 2},
+            "status": {"observedGeneration": 1, "conditions": [{"type": "Propagation", "status": "True"}]},
+        }))
+        .unwrap();
+        assert!(tree(&object, true).starts_with(
+            "FederatedFoo x: generation 2 is not propagated yet, this is generation 1 ("
+        ));
     }
 
     #[test]
