@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, LogFormat, Settings};
+use crate::webhook::{self, WebhookArgs};
 use crate::{logging, serve};
 
 /// Koinon's hub: a Kubernetes API server for federation objects, on a database file.
@@ -21,6 +22,8 @@ pub struct Cli {
 enum Command {
     /// Serve the hub until SIGINT or SIGTERM.
     Serve(ServeArgs),
+    /// Serve conversion and admission for a hub that is an ordinary Kubernetes cluster, until SIGINT or SIGTERM.
+    Webhook(WebhookArgs),
 }
 
 /// Flags of `serve`. What is not given is taken from the environment, then from the config file, then the default.
@@ -91,7 +94,13 @@ impl ServeArgs {
 
 /// The whole program: 0 after a clean shutdown, 2 for settings that cannot be used, 1 for everything else.
 pub async fn main(cli: Cli) -> ExitCode {
-    let Command::Serve(arguments) = cli.command;
+    match cli.command {
+        Command::Serve(arguments) => hub(arguments).await,
+        Command::Webhook(arguments) => webhook(arguments).await,
+    }
+}
+
+async fn hub(arguments: ServeArgs) -> ExitCode {
     let config = match arguments.into_config() {
         Ok(config) => config,
         Err(error) => return failed(&error, 2),
@@ -100,6 +109,20 @@ pub async fn main(cli: Cli) -> ExitCode {
         return failed(&*error, 2);
     }
     match serve::serve(config, serve::signal()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+async fn webhook(arguments: WebhookArgs) -> ExitCode {
+    if let Err(error) = logging::init(arguments.log_format, &arguments.log) {
+        return failed(&*error, 2);
+    }
+    let (config, client) = match arguments.into_config().await {
+        Ok(settled) => settled,
+        Err(error) => return failed(&error, 2),
+    };
+    match webhook::serve(config, client, serve::signal()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error, 1),
     }
@@ -155,7 +178,9 @@ mod tests {
             "--data-dir",
             "/b",
         ]);
-        let Command::Serve(arguments) = cli.command;
+        let Command::Serve(arguments) = cli.command else {
+            panic!("another command")
+        };
         let config = arguments.into_config().unwrap();
         assert_eq!(config.data_dir, PathBuf::from("/b"));
         assert_eq!(config.listen.port(), 1);
