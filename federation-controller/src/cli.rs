@@ -59,7 +59,11 @@ pub struct Cli {
     no_leader_elect: bool,
     /// URL of the conversion webhook, for a hub that is an ordinary Kubernetes cluster and a webhook outside of it, such as
     /// https://10.0.0.7:9443.
-    #[arg(long, value_name = "URL", conflicts_with = "conversion_webhook_service")]
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "conversion_webhook_service"
+    )]
     conversion_webhook_url: Option<String>,
     /// Service of the conversion webhook, for a hub that is an ordinary Kubernetes cluster. With neither of the two the hub
     /// must be federation-apiserver, which converts by itself.
@@ -218,7 +222,11 @@ mod tests {
             config(None, Some("ns/web:9443")),
             json!({"service": {"namespace": "ns", "name": "web", "port": 9443, "path": "/convert"}})
         );
-        for (url, service) in [(Some("http://a"), None), (None, Some("web")), (None, Some("a/b:x"))] {
+        for (url, service) in [
+            (Some("http://a"), None),
+            (None, Some("web")),
+            (None, Some("a/b:x")),
+        ] {
             assert!(conversion(url, service).is_err());
         }
     }

@@ -9,10 +9,7 @@ use super::Request;
 ///
 /// # Errors
 /// There are some.
-pub(super) fn answer(
-    request: &Request<'_>,
-    errors: &[field::FieldError],
-) -> Result<(), ApiError> {
+pub(super) fn answer(request: &Request<'_>, errors: &[field::FieldError]) -> Result<(), ApiError> {
     if errors.is_empty() {
         return Ok(());
     }

@@ -1,9 +1,7 @@
 //! Which rules a write must obey, whichever door it comes through.
 
 use apiserver::status::ApiError;
-use federation_api::names::{
-    CORE_GROUP, KOINON_GROUP, TYPES_GROUP, cell_cluster,
-};
+use federation_api::names::{CORE_GROUP, KOINON_GROUP, TYPES_GROUP, cell_cluster};
 use federation_api::{Cell, KubeFedCluster, labels};
 use federation_core::conversion::Version;
 use federation_core::validate::{self, Snapshot, Verdict};
@@ -124,9 +122,7 @@ fn judge(ruled: Ruled, request: &Request<'_>, object: &Value, facts: &dyn Facts)
         return Verdict::default();
     }
     match ruled {
-        Ruled::Cluster => {
-            validate::kubefed_cluster(object, is_derived(request, object, facts))
-        }
+        Ruled::Cluster => validate::kubefed_cluster(object, is_derived(request, object, facts)),
         Ruled::TypeConfig => validate::federated_type_config(object),
         Ruled::Config => validate::kubefed_config(object, request.old),
         Ruled::Cell => with_snapshot(request, facts, |snapshot| {

@@ -64,10 +64,18 @@ impl Admin {
             "/healthz" | "/livez" => text(StatusCode::OK, "text/plain", "ok".to_owned()),
             "/readyz" => match self.why_not() {
                 None => text(StatusCode::OK, "text/plain", "ok".to_owned()),
-                Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", why.to_owned()),
+                Some(why) => text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "text/plain",
+                    why.to_owned(),
+                ),
             },
             "/metrics" => text(StatusCode::OK, metrics, self.metrics.render()),
-            _ => text(StatusCode::NOT_FOUND, "text/plain", "not found\n".to_owned()),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "not found\n".to_owned(),
+            ),
         }
     }
 
@@ -100,14 +108,24 @@ mod tests {
             is_stopping: Arc::default(),
         };
         let code = |path: &str| admin.answer(path).status().as_u16();
-        assert_eq!((code("/healthz"), code("/readyz"), code("/x")), (200, 503, 404));
+        assert_eq!(
+            (code("/healthz"), code("/readyz"), code("/x")),
+            (200, 503, 404)
+        );
         admin.is_ready.store(true, Ordering::Release);
         assert_eq!(code("/readyz"), 200);
         admin.is_stopping.store(true, Ordering::Release);
         assert_eq!((code("/livez"), code("/readyz")), (200, 503));
         admin.metrics.begin();
-        admin.metrics.end("/convert", 200, std::time::Duration::ZERO);
-        assert!(admin.metrics.render().contains(r#"koinon_webhook_requests_total{path="/convert",code="200"} 1"#));
+        admin
+            .metrics
+            .end("/convert", 200, std::time::Duration::ZERO);
+        assert!(
+            admin
+                .metrics
+                .render()
+                .contains(r#"koinon_webhook_requests_total{path="/convert",code="200"} 1"#)
+        );
         assert_eq!(code("/metrics"), 200);
     }
 }

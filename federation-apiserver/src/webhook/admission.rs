@@ -207,13 +207,22 @@ mod tests {
             "object": {"spec": {"scope": "Cluster"}}});
         let answer = mutate(&asked(config));
         let response = &answer["response"];
-        assert_eq!((&response["uid"], &response["allowed"]), (&json!("u"), &json!(true)));
+        assert_eq!(
+            (&response["uid"], &response["allowed"]),
+            (&json!("u"), &json!(true))
+        );
         let patch = base64::engine::general_purpose::STANDARD
             .decode(response["patch"].as_str().unwrap())
             .unwrap();
         let patch: Value = serde_json::from_slice(&patch).unwrap();
-        assert_eq!(patch[0]["value"]["clusterHealthCheck"]["failureThreshold"], 3);
+        assert_eq!(
+            patch[0]["value"]["clusterHealthCheck"]["failureThreshold"],
+            3
+        );
         let other = json!({"uid": "u", "kind": {"group": "", "kind": "Pod"}, "object": {}});
-        assert_eq!(mutate(&asked(other))["response"], json!({"allowed": true, "uid": "u"}));
+        assert_eq!(
+            mutate(&asked(other))["response"],
+            json!({"allowed": true, "uid": "u"})
+        );
     }
 }

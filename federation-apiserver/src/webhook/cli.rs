@@ -21,7 +21,12 @@ pub struct WebhookArgs {
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
     /// Address and port to listen on.
-    #[arg(long, env = "KOINON_LISTEN", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9443")]
+    #[arg(
+        long,
+        env = "KOINON_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "0.0.0.0:9443"
+    )]
     listen: SocketAddr,
     /// Address and port of /healthz, /readyz and /metrics, in plain HTTP.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
@@ -55,7 +60,12 @@ pub struct WebhookArgs {
     #[arg(long, env = "KOINON_LOG_FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
     /// Which log lines there are: a level or a filter.
-    #[arg(long, env = "KOINON_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        env = "KOINON_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     pub(crate) log: String,
 }
 
@@ -88,7 +98,9 @@ impl WebhookArgs {
         let Some(path) = &self.kubeconfig else {
             return match self.context {
                 None => Config::infer().await.map_err(unconfigured),
-                Some(_) => Config::from_kubeconfig(&options).await.map_err(unconfigured),
+                Some(_) => Config::from_kubeconfig(&options)
+                    .await
+                    .map_err(unconfigured),
             };
         };
         let kubeconfig = Kubeconfig::read_from(path).map_err(unconfigured)?;

@@ -46,11 +46,7 @@ impl Injector {
     ///
     /// # Errors
     /// The first refusal; the other places were tried all the same.
-    pub(super) async fn publish(
-        &self,
-        seen: &Published,
-        bundle: &str,
-    ) -> Result<(), kube::Error> {
+    pub(super) async fn publish(&self, seen: &Published, bundle: &str) -> Result<(), kube::Error> {
         let mut outcome = self.write_config_map(seen, bundle).await;
         let encoded = encode(bundle);
         for target in seen.targets.iter().flatten() {

@@ -135,7 +135,9 @@ impl Keeper {
                         certificate_pem: read(certificate).await?,
                         key_pem: read(key).await?,
                     },
-                    is_published: bundle.as_ref().is_none_or(|bundle| seen.is_complete(bundle)),
+                    is_published: bundle
+                        .as_ref()
+                        .is_none_or(|bundle| seen.is_complete(bundle)),
                     bundle,
                 }
             }
@@ -226,8 +228,13 @@ fn keyring(secret: &Secret) -> Result<Option<Keyring>, TurnError> {
     if data.is_empty() {
         return Ok(None);
     }
-    let data = data.into_iter().map(|(key, value)| (key, value.0)).collect();
-    Keyring::from_data(&data).map(Some).ok_or(TurnError::Foreign)
+    let data = data
+        .into_iter()
+        .map(|(key, value)| (key, value.0))
+        .collect();
+    Keyring::from_data(&data)
+        .map(Some)
+        .ok_or(TurnError::Foreign)
 }
 
 async fn read(path: &PathBuf) -> Result<String, TurnError> {

@@ -76,7 +76,8 @@ pub(super) async fn serve(
         let (acceptor, doors, builder) = (acceptor.clone(), doors.clone(), builder.clone());
         let watcher = graceful.watcher();
         connections.spawn(async move {
-            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await else {
+            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await
+            else {
                 return;
             };
             let service = service_fn(move |request| {
@@ -88,8 +89,14 @@ pub(super) async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(?drain, "connections are still open at the end of the drain time");
+    if tokio::time::timeout(drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            ?drain,
+            "connections are still open at the end of the drain time"
+        );
     }
 }
 

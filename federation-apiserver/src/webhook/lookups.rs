@@ -101,7 +101,8 @@ impl Lookups {
     /// # Errors
     /// It had to be asked for, and the API server did not answer.
     pub(super) async fn find(&self, needs: Needs, namespace: &str) -> Result<Found, LookupError> {
-        let synced = self.cells.is_synced() && self.clusters.is_synced() && self.namespaces.is_synced();
+        let synced =
+            self.cells.is_synced() && self.clusters.is_synced() && self.namespaces.is_synced();
         match needs {
             Needs::Nothing => Ok(Found::default()),
             Needs::Topology if synced => Ok(self.cached(namespace)),
@@ -121,7 +122,12 @@ impl Lookups {
         let named = |one: &Arc<Namespace>| one.metadata.name.as_deref() == Some(namespace);
         let found = self.namespaces.all().into_iter().find(named);
         Found {
-            cells: self.cells.all().iter().map(|one| Cell::clone(one)).collect(),
+            cells: self
+                .cells
+                .all()
+                .iter()
+                .map(|one| Cell::clone(one))
+                .collect(),
             clusters: self
                 .clusters
                 .all()

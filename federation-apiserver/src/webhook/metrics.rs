@@ -48,7 +48,11 @@ impl Default for Metrics {
             durations.clone(),
         );
         let in_flight = Gauge::default();
-        registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
+        registry.register(
+            "requests_in_flight",
+            "Requests being answered",
+            in_flight.clone(),
+        );
         Self(Arc::new(Inner {
             registry,
             answers,

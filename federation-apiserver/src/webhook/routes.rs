@@ -69,7 +69,11 @@ impl Doors {
         answer
     }
 
-    async fn review(&self, path: &'static str, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
+    async fn review(
+        &self,
+        path: &'static str,
+        request: Request<Incoming>,
+    ) -> Result<Vec<u8>, Refusal> {
         if path == OTHER {
             let why = format!("no webhook at {}", request.uri().path());
             return Err(Refusal(StatusCode::NOT_FOUND, why));
@@ -82,7 +86,8 @@ impl Doors {
             let why = "only application/json".to_owned();
             return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
         }
-        let pieces = u32::try_from(announced(request.headers()).div_ceil(PIECE)).unwrap_or(u32::MAX);
+        let pieces =
+            u32::try_from(announced(request.headers()).div_ceil(PIECE)).unwrap_or(u32::MAX);
         let closed = |_| Refusal(StatusCode::SERVICE_UNAVAILABLE, "shutting down".to_owned());
         let _share = self.budget.acquire_many(pieces).await.map_err(closed)?;
         let body = body(request).await?;
@@ -90,7 +95,10 @@ impl Doors {
             WEBHOOK_CONVERT => convert(body).await,
             WEBHOOK_VALIDATE => {
                 let asked = read(&body)?;
-                Ok(admission::validate(&asked, &self.lookups).await.to_string().into_bytes())
+                Ok(admission::validate(&asked, &self.lookups)
+                    .await
+                    .to_string()
+                    .into_bytes())
             }
             _ => Ok(admission::mutate(&read(&body)?).to_string().into_bytes()),
         }
@@ -111,7 +119,9 @@ fn is_json(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(';').next().unwrap_or_default().trim() == "application/json")
+        .is_some_and(|value| {
+            value.split(';').next().unwrap_or_default().trim() == "application/json"
+        })
 }
 
 /// The length that the client announced, at most the largest; without a word it may be that.
@@ -135,9 +145,8 @@ async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
 }
 
 fn read(body: &Bytes) -> Result<Asked, Refusal> {
-    Asked::read(body).map_err(|error| {
-        Refusal(StatusCode::BAD_REQUEST, super::keeper::chain(&error))
-    })
+    Asked::read(body)
+        .map_err(|error| Refusal(StatusCode::BAD_REQUEST, super::keeper::chain(&error)))
 }
 
 async fn convert(body: Bytes) -> Result<Vec<u8>, Refusal> {
@@ -153,7 +162,12 @@ async fn convert(body: Bytes) -> Result<Vec<u8>, Refusal> {
     if !is_large {
         return work();
     }
-    let broken = |_| Refusal(StatusCode::INTERNAL_SERVER_ERROR, "conversion failed".to_owned());
+    let broken = |_| {
+        Refusal(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "conversion failed".to_owned(),
+        )
+    };
     tokio::task::spawn_blocking(work).await.map_err(broken)?
 }
 

@@ -136,7 +136,13 @@ pub async fn serve(
     };
     let is_stopping = admin.is_stopping.clone();
     let token = CancellationToken::new();
-    let served = listener::serve(listener, tls, Doors::new(lookups, metrics), token.clone(), DRAIN);
+    let served = listener::serve(
+        listener,
+        tls,
+        Doors::new(lookups, metrics),
+        token.clone(),
+        DRAIN,
+    );
     let stopped = async {
         stop.await;
         tracing::info!("the webhook shuts down");

@@ -35,8 +35,14 @@ impl Targets {
     ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
         let kinds = [
             ("apiextensions.k8s.io", "CustomResourceDefinition"),
-            ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-            ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+            (
+                "admissionregistration.k8s.io",
+                "ValidatingWebhookConfiguration",
+            ),
+            (
+                "admissionregistration.k8s.io",
+                "MutatingWebhookConfiguration",
+            ),
         ];
         let config = watcher::Config::default().labels(&format!("{INJECT_CA}={INJECT_CA_WEBHOOK}"));
         let (kinds, work) = kinds
@@ -44,8 +50,7 @@ impl Targets {
             .map(|(group, kind)| {
                 let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
                 let api = Api::all_with(client.clone(), &resource);
-                let (watched, work) =
-                    watch(api, config.clone(), resource.clone(), changed.clone());
+                let (watched, work) = watch(api, config.clone(), resource.clone(), changed.clone());
                 ((resource, watched), work)
             })
             .unzip();
@@ -60,13 +65,10 @@ impl Targets {
         }
         let of = |(resource, watched): &(ApiResource, Watched<DynamicObject>)| {
             let resource = resource.clone();
-            watched
-                .all()
-                .into_iter()
-                .map(move |object| Target {
-                    resource: resource.clone(),
-                    object,
-                })
+            watched.all().into_iter().map(move |object| Target {
+                resource: resource.clone(),
+                object,
+            })
         };
         Some(self.kinds.iter().flat_map(of).collect())
     }
@@ -86,7 +88,11 @@ impl Targets {
         };
         match api.replace(&wanted.name_any(), &params, &wanted).await {
             Ok(_) => {
-                tracing::info!(kind = target.resource.kind, name = wanted.name_any(), "CA written");
+                tracing::info!(
+                    kind = target.resource.kind,
+                    name = wanted.name_any(),
+                    "CA written"
+                );
                 Ok(())
             }
             Err(kube::Error::Api(status)) if status.code == 409 || status.code == 404 => Ok(()),
@@ -161,7 +167,9 @@ mod tests {
         let definition = target(json!({"metadata": {"name": "a"}, "spec": {"conversion":
             {"strategy": "Webhook", "webhook": {"clientConfig": {"url": "https://a"}}}}}));
         assert!(!definition.holds("b64"));
-        let other = target(json!({"metadata": {"name": "a"}, "spec": {"conversion": {"strategy": "None"}}}));
+        let other = target(
+            json!({"metadata": {"name": "a"}, "spec": {"conversion": {"strategy": "None"}}}),
+        );
         assert!(other.holds("b64"), "nothing to write");
     }
 }

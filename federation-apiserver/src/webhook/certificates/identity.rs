@@ -112,7 +112,10 @@ impl Identity {
         params.distinguished_name =
             name(&format!("koinon-webhook-ca-{:08x}", random & 0xffff_ffff));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let certificate = params.self_signed(&key).map_err(failed(what))?;
         Ok(Self {
             certificate_pem: certificate.pem(),

@@ -77,7 +77,10 @@ pub(crate) fn decide(keyring: Option<&Keyring>, situation: &Situation<'_>) -> Op
     let good = read(&keyring.serving).is_some_and(|serving| {
         !serving.is_due(now)
             && serving.is_issued_by(&signer)
-            && situation.hosts.iter().all(|host| serving.hosts.contains(host))
+            && situation
+                .hosts
+                .iter()
+                .all(|host| serving.hosts.contains(host))
             && keyring.serving.certified_key().is_ok()
     });
     // A serving certificate cannot outlive its CA: near the CA's end it is always due, and nothing is gained by a new one.
@@ -92,7 +95,10 @@ pub(crate) fn decide(keyring: Option<&Keyring>, situation: &Situation<'_>) -> Op
 fn is_usable(keyring: &Keyring, situation: &Situation<'_>) -> bool {
     Particulars::of(&keyring.serving.certificate_pem).is_ok_and(|serving| {
         !serving.is_over(situation.now)
-            && situation.hosts.iter().all(|host| serving.hosts.contains(host))
+            && situation
+                .hosts
+                .iter()
+                .all(|host| serving.hosts.contains(host))
     }) && keyring.serving.certified_key().is_ok()
 }
 
@@ -189,7 +195,10 @@ mod tests {
     }
 
     fn hosts() -> Vec<String> {
-        vec!["koinon-webhook.kube-federation-system.svc".to_owned(), "127.0.0.1".to_owned()]
+        vec![
+            "koinon-webhook.kube-federation-system.svc".to_owned(),
+            "127.0.0.1".to_owned(),
+        ]
     }
 
     #[test]
@@ -258,10 +267,7 @@ mod tests {
         let (a, b) = (vec!["a".to_owned()], vec!["b".to_owned()]);
         let ring = perform(Step::Begin, None, &situation(0, &a), 1).unwrap();
         assert_eq!(decide(Some(&ring), &situation(0, &a)), None);
-        assert_eq!(
-            decide(Some(&ring), &situation(0, &b)),
-            Some(Step::Reissue)
-        );
+        assert_eq!(decide(Some(&ring), &situation(0, &b)), Some(Step::Reissue));
         let ring = perform(Step::Reissue, Some(&ring), &situation(0, &b), 2).unwrap();
         assert_eq!(decide(Some(&ring), &situation(0, &a)), None);
         assert_eq!(decide(Some(&ring), &situation(0, &b)), None);
