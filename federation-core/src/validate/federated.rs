@@ -263,11 +263,12 @@ fn known(name: &str, path: &Path, scope: &Scope<'_>, verdict: &mut Verdict) {
         cluster.metadata.name.as_deref() == Some(full.as_str())
             && own.as_ref().is_none_or(|own| own.reaches(labels))
     });
-    let is_cell = kind == "cell"
-        && scope.snapshot.cells.iter().any(|cell| {
-            cell.metadata.name.as_deref() == Some(name)
-                && cell.metadata.namespace.as_deref() == Some(scope.namespace)
-        });
+    // A cell may be so new that its derived cluster is not there yet.
+    let is_cell = scope.snapshot.cells.iter().any(|cell| {
+        let name = cell.metadata.name.as_deref().unwrap_or_default();
+        cell.metadata.namespace.as_deref() == Some(scope.namespace)
+            && names::cell_cluster(name, scope.namespace) == full
+    });
     if !registered && !is_cell {
         verdict.warn(
             path,

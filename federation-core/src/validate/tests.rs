@@ -78,6 +78,16 @@ fn type_configs_follow_kubefeds_rules() {
         "propagatingAnnotations": ["a/*"],
     }});
     assert_eq!(federated_type_config(&config), Verdict::default());
+    for group in ["types.kubefed.io", "core.kubefed.io", "koinon.io"] {
+        let mut own = config.clone();
+        own["metadata"]["name"] = json!(format!("foos.{group}"));
+        own["spec"]["targetType"]["group"] = json!(group);
+        assert_eq!(
+            fields(&federated_type_config(&own)),
+            ["spec.targetType.group"],
+            "{group}"
+        );
+    }
     config["metadata"]["name"] = json!("foos");
     config["spec"]["propagation"] = json!("On");
     config["spec"]["federatedType"]["group"] = json!("x");
@@ -206,6 +216,40 @@ fn federated_objects_are_checked_in_their_own_words() {
         [
             "spec.template",
             "spec.placement.clusterSelector.matchExpressions[0].operator"
+        ]
+    );
+}
+
+#[test]
+fn southbound_names_are_names_of_clusters() {
+    let registered: Vec<KubeFedCluster> = vec![
+        serde_json::from_value(json!({"apiVersion": "core.kubefed.io/v1beta1", "kind": "KubeFedCluster",
+            "metadata": {"name": "hz-1"}, "spec": {"apiEndpoint": "hz", "secretRef": {"name": "s"}}}))
+        .unwrap(),
+    ];
+    let cells: Vec<Cell> = vec![
+        serde_json::from_value(json!({"apiVersion": "koinon.io/v1alpha1", "kind": "Cell",
+            "metadata": {"name": "rz00a", "namespace": "bank"}, "spec": {"clusterRef": {"name": "hz-1"}}}))
+        .unwrap(),
+    ];
+    let snapshot = Snapshot {
+        clusters: &registered,
+        cells: &cells,
+        ..Snapshot::default()
+    };
+    let names: Vec<Value> = ["hz-1", "rz00a.bank", "rz00a", "rz09z.bank", "rz00a.other"]
+        .iter()
+        .map(|name| json!({"name": name}))
+        .collect();
+    let object = json!({"metadata": {"name": "a", "namespace": "bank"}, "spec": {"placement": {"clusters": names}}});
+    let verdict = federated(&object, Version::Southbound, true, &snapshot);
+    assert!(verdict.is_allowed());
+    assert_eq!(
+        verdict.warnings,
+        [
+            "spec.placement.clusters[2].name: cluster \"rz00a\" is not known here, so nothing is placed there",
+            "spec.placement.clusters[3].name: cluster \"rz09z.bank\" is not known here, so nothing is placed there",
+            "spec.placement.clusters[4].name: cluster \"rz00a.other\" is not known here, so nothing is placed there",
         ]
     );
 }
