@@ -4,8 +4,9 @@ use std::cell::RefCell;
 
 use serde::de::DeserializeSeed;
 
-use super::Decoded;
 use super::walk::{Observer, Reader};
+use super::{Decoded, is_too_deep, too_deep};
+use crate::object::MAX_DEPTH;
 
 /// Upstream reports no more than this many strict errors.
 const MAX_COMPLAINTS: usize = 100;
@@ -17,7 +18,10 @@ pub(super) fn from_json(body: &[u8]) -> Result<Decoded, String> {
     let value = Reader(&json)
         .deserialize(&mut parser)
         .and_then(|value| parser.end().map(|()| value))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| match error.to_string() {
+            why if is_too_deep(&why) => too_deep("json", MAX_DEPTH),
+            why => why,
+        })?;
     Ok(Decoded {
         value,
         complaints: json.complaints.into_inner(),
