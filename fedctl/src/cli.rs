@@ -101,9 +101,9 @@ pub struct Playground {
     pub no_tui: bool,
 }
 
-/// `fedctl join`.
-#[derive(Args, Debug)]
-pub struct Join {
+/// A member cluster on the command line.
+#[derive(Args, Clone, Debug)]
+pub struct MemberArgs {
     /// Name of the cluster on the hub
     pub name: String,
     /// Kubeconfig of the member
@@ -115,6 +115,14 @@ pub struct Join {
     /// Name of the hub as it appears in the member's objects
     #[arg(long, default_value = "koinon", value_name = "NAME")]
     pub host_cluster_name: String,
+}
+
+/// `fedctl join`.
+#[derive(Args, Debug)]
+pub struct Join {
+    /// The member
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// Name of the Secret on the hub that holds the member's token [default: NAME-<random>]
     #[arg(long, value_name = "NAME")]
     pub secret_name: Option<String>,
@@ -132,17 +140,9 @@ pub struct Join {
 /// `fedctl unjoin`.
 #[derive(Args, Debug)]
 pub struct Unjoin {
-    /// Name of the cluster on the hub
-    pub name: String,
-    /// Kubeconfig of the member
-    #[arg(long, value_name = "FILE")]
-    pub cluster_kubeconfig: Option<PathBuf>,
-    /// Context of the member in that kubeconfig [default: NAME if there is such a context, else the current one]
-    #[arg(long, value_name = "CONTEXT")]
-    pub cluster_context: Option<String>,
-    /// Name of the hub as it appears in the member's objects
-    #[arg(long, default_value = "koinon", value_name = "NAME")]
-    pub host_cluster_name: String,
+    /// The member
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// Go on when the member cannot be reached or objects are missing
     #[arg(long)]
     pub force: bool,
