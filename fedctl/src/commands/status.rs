@@ -111,11 +111,7 @@ async fn watch(
 
 /// The tree of one object.
 fn tree(object: &DynamicObject, wide: bool) -> String {
-    let status: ObjectStatus = object
-        .data
-        .get("status")
-        .and_then(|s| serde_json::from_value(s.clone()).ok())
-        .unwrap_or_default();
+    let status = print::status(object);
     let entries = status.topologies.clone().unwrap_or_default();
     let mut text = format!("{}\n", heading(object, &status));
     let name_width = entries
@@ -123,7 +119,11 @@ fn tree(object: &DynamicObject, wide: bool) -> String {
         .map(|e| e.name.chars().count())
         .max()
         .unwrap_or(0);
-    let state_width = entries.iter().map(|e| state(e).len()).max().unwrap_or(0);
+    let state_width = entries
+        .iter()
+        .map(|e| print::state(e).len())
+        .max()
+        .unwrap_or(0);
     for (index, entry) in entries.iter().enumerate() {
         let branch = if index + 1 == entries.len() {
             "└─"
@@ -133,7 +133,7 @@ fn tree(object: &DynamicObject, wide: bool) -> String {
         let mut line = format!(
             "{branch} {:name_width$}  {:state_width$}  {}",
             entry.name,
-            state(entry),
+            print::state(entry),
             version(entry)
         );
         if let Some(message) = &entry.message {
@@ -210,14 +210,6 @@ fn mask(object: &Value) -> String {
             None => "; mask: by selector".to_owned(),
         },
     }
-}
-
-fn state(entry: &MemberEntry) -> String {
-    entry
-        .reason
-        .as_ref()
-        .or(entry.status.as_ref())
-        .map_or_else(|| "OK".to_owned(), ToString::to_string)
 }
 
 fn version(entry: &MemberEntry) -> String {
