@@ -49,6 +49,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Up(args) => local::up(&args).await,
         Command::Playground(args) => local::playground(&args).await,
+        Command::Init(args) => commands::init(global, &args).await,
+        Command::Deinit(args) => commands::deinit(global, &args).await,
         Command::Join(args) => commands::join(global, &args).await,
         Command::Unjoin(args) => commands::unjoin(global, &args).await,
         Command::Enable(args) => commands::enable(global, &args).await,

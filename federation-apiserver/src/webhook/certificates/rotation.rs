@@ -232,7 +232,6 @@ mod tests {
         assert_eq!(count(Step::Introduce), count(Step::Promote));
         assert!((5..=8).contains(&count(Step::Promote)), "{steps:?}");
         assert!(count(Step::Reissue) > 10, "{steps:?}");
-        assert!(count(Step::Forget) > 3, "{steps:?}");
         assert!(keyring.unwrap().trusted.len() <= 3);
     }
 
@@ -260,6 +259,22 @@ mod tests {
         assert_ne!(decide(Some(&ring), &later), Some(Step::Promote));
         later.is_published = true;
         assert_eq!(decide(Some(&ring), &later), Some(Step::Promote));
+    }
+
+    #[test]
+    fn an_authority_that_has_expired_is_forgotten() {
+        let hosts = hosts();
+        let start = situation(0, &hosts);
+        let mut ring = perform(Step::Begin, None, &start, 1).unwrap();
+        let day = Duration::from_secs(24 * 3600);
+        let old = Identity::authority(start.now, day, 2).unwrap();
+        ring.trusted.push(old.certificate_pem);
+        assert_eq!(decide(Some(&ring), &start), None);
+        let later = situation(2, &hosts);
+        assert_eq!(decide(Some(&ring), &later), Some(Step::Forget));
+        let ring = perform(Step::Forget, Some(&ring), &later, 3).unwrap();
+        assert_eq!(ring.trusted, [ring.signer.certificate_pem.clone()]);
+        assert_eq!(decide(Some(&ring), &later), None);
     }
 
     #[test]
