@@ -48,7 +48,14 @@ pub(crate) async fn deinit(global: &Global, args: &Deinit) -> anyhow::Result<()>
     all.splice(1..1, generated);
     for object in all.iter().rev().filter(|object| !keeps(object)) {
         if let Some(deleted) = apply::delete(&hub.hub_client, object, args.dry_run).await? {
-            println!("{deleted}{}", if args.dry_run { " (server dry run)" } else { "" });
+            println!(
+                "{deleted}{}",
+                if args.dry_run {
+                    " (server dry run)"
+                } else {
+                    ""
+                }
+            );
         }
     }
     if !args.purge {
@@ -63,10 +70,11 @@ pub(crate) async fn deinit(global: &Global, args: &Deinit) -> anyhow::Result<()>
 /// What the webhook made for itself.
 fn own_data(namespace: &str) -> [Value; 2] {
     use federation_api::names::{WEBHOOK_CA, WEBHOOK_SECRET};
-    let object = |kind: &str, name: &str| {
-        json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}})
-    };
-    [object("ConfigMap", WEBHOOK_CA), object("Secret", WEBHOOK_SECRET)]
+    let object = |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}});
+    [
+        object("ConfigMap", WEBHOOK_CA),
+        object("Secret", WEBHOOK_SECRET),
+    ]
 }
 
 /// Definitions of our groups, the generated ones among them.

@@ -75,7 +75,9 @@ fn checked_url(url: &str) -> anyhow::Result<&str> {
         .strip_prefix("https://")
         .with_context(|| format!("--external-webhook-url {url}: must begin with https://"))?;
     if rest.is_empty() || rest.contains(['/', '?', '#', '@', ' ']) {
-        bail!("--external-webhook-url {url}: must be https://HOST or https://HOST:PORT, nothing more");
+        bail!(
+            "--external-webhook-url {url}: must be https://HOST or https://HOST:PORT, nothing more"
+        );
     }
     Ok(url)
 }
@@ -87,7 +89,9 @@ async fn check(hub_client: &Client) -> anyhow::Result<()> {
         .await
         .context("cannot reach the cluster")?;
     if version.git_version.contains("koinon") {
-        bail!("this is a Koinon hub already: it converts and admits by itself, and needs only a controller");
+        bail!(
+            "this is a Koinon hub already: it converts and admits by itself, and needs only a controller"
+        );
     }
     let minor = version.minor.trim_end_matches('+').parse().unwrap_or(0);
     if (version.major.as_str(), minor) < ("1", 25) {
@@ -132,7 +136,13 @@ mod tests {
     #[test]
     fn only_plain_https_urls_are_taken() {
         assert_eq!(checked_url("https://a:9443/").unwrap(), "https://a:9443");
-        for url in ["http://a", "a:9443", "https://", "https://a/convert", "https://u@a"] {
+        for url in [
+            "http://a",
+            "a:9443",
+            "https://",
+            "https://a/convert",
+            "https://u@a",
+        ] {
             assert!(checked_url(url).is_err(), "{url}");
         }
     }

@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::labels;
 use super::workloads::CONTROLLER;
-use crate::names::{
-    CORE_GROUP, KOINON_GROUP, TYPES_GROUP, WEBHOOK, WEBHOOK_CA, WEBHOOK_SECRET,
-};
+use crate::names::{CORE_GROUP, KOINON_GROUP, TYPES_GROUP, WEBHOOK, WEBHOOK_CA, WEBHOOK_SECRET};
 
 const READ: [&str; 3] = ["get", "list", "watch"];
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -23,17 +21,21 @@ pub(super) fn objects(namespace: &str) -> Vec<Value> {
     objects.push(for_people("view", &READ));
     objects.push(for_people(
         "edit",
-        &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+        &[
+            "create",
+            "delete",
+            "deletecollection",
+            "get",
+            "list",
+            "patch",
+            "update",
+            "watch",
+        ],
     ));
     objects
 }
 
-fn account_objects(
-    namespace: &str,
-    account: &str,
-    everywhere: &Value,
-    here: &Value,
-) -> [Value; 5] {
+fn account_objects(namespace: &str, account: &str, everywhere: &Value, here: &Value) -> [Value; 5] {
     let subjects = json!([{"kind": "ServiceAccount", "name": account, "namespace": namespace}]);
     let api_version = format!("{RBAC}/v1");
     let metadata = json!({"name": account, "labels": labels("access")});
@@ -62,7 +64,10 @@ fn account_objects(
 /// Look-ups of admission, and the places that hold the CA.
 fn webhook_everywhere() -> Value {
     let admission = "admissionregistration.k8s.io";
-    let configurations = ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"];
+    let configurations = [
+        "validatingwebhookconfigurations",
+        "mutatingwebhookconfigurations",
+    ];
     json!([
         {"apiGroups": [KOINON_GROUP], "resources": ["cells"], "verbs": READ},
         {"apiGroups": [CORE_GROUP], "resources": ["kubefedclusters"], "verbs": READ},
@@ -84,7 +89,9 @@ fn webhook_here() -> Value {
 
 /// What the reconcilers read and write on the hub. Member clusters are reached with credentials of their own.
 fn controller_everywhere() -> Value {
-    let write = ["create", "delete", "get", "list", "patch", "update", "watch"];
+    let write = [
+        "create", "delete", "get", "list", "patch", "update", "watch",
+    ];
     json!([
         {"apiGroups": [CORE_GROUP], "resources": ["*"], "verbs": write},
         {"apiGroups": [KOINON_GROUP, TYPES_GROUP], "resources": ["*"], "verbs": ["get", "list", "patch", "update", "watch"]},

@@ -5,8 +5,8 @@
 //!
 //! There is no `KubeFedConfig` among them: without one the defaults hold, and its kind is not known before they are applied.
 
-mod admission;
 mod access;
+mod admission;
 mod workloads;
 
 use serde_json::{Value, json};

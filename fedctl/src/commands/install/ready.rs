@@ -36,19 +36,23 @@ pub(in crate::commands) async fn definitions(
             continue;
         }
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        until(patience, &format!("definition {name} is served"), || async {
-            let conditions = api.get(name).await?.status.and_then(|s| s.conditions);
-            let conditions = conditions.unwrap_or_default();
-            let is = |kind: &str| conditions.iter().find(|c| c.type_ == kind);
-            match (is("Established"), is("NamesAccepted")) {
-                (Some(established), _) if established.status == "True" => Ok(()),
-                (_, Some(names)) if names.status == "False" => Err(anyhow!(
-                    "its names are taken: {}",
-                    names.message.clone().unwrap_or_default()
-                )),
-                _ => Err(anyhow!("not yet")),
-            }
-        })
+        until(
+            patience,
+            &format!("definition {name} is served"),
+            || async {
+                let conditions = api.get(name).await?.status.and_then(|s| s.conditions);
+                let conditions = conditions.unwrap_or_default();
+                let is = |kind: &str| conditions.iter().find(|c| c.type_ == kind);
+                match (is("Established"), is("NamesAccepted")) {
+                    (Some(established), _) if established.status == "True" => Ok(()),
+                    (_, Some(names)) if names.status == "False" => Err(anyhow!(
+                        "its names are taken: {}",
+                        names.message.clone().unwrap_or_default()
+                    )),
+                    _ => Err(anyhow!("not yet")),
+                }
+            },
+        )
         .await?;
     }
     Ok(())
@@ -67,16 +71,20 @@ pub(in crate::commands) async fn wait(
         let api: Api<Deployment> = Api::namespaced(hub_client.clone(), &options.namespace);
         for name in [WEBHOOK, CONTROLLER] {
             say(&format!("waiting for deployment {name}"));
-            until(patience, &format!("deployment {name} is available"), || async {
-                rolled_out(&api.get(name).await?)
-            })
+            until(
+                patience,
+                &format!("deployment {name} is available"),
+                || async { rolled_out(&api.get(name).await?) },
+            )
             .await?;
         }
     }
     say("waiting for the webhook to publish its CA");
-    until(patience, "the API server knows the webhook's CA", || async {
-        trusted(hub_client).await
-    })
+    until(
+        patience,
+        "the API server knows the webhook's CA",
+        || async { trusted(hub_client).await },
+    )
     .await?;
     say("waiting for the API server to reach the webhook");
     let configs: Api<KubeFedConfig> = Api::namespaced(hub_client.clone(), &options.namespace);
@@ -112,7 +120,9 @@ fn rolled_out(deployment: &Deployment) -> anyhow::Result<()> {
     if observed && updated >= wanted && available >= wanted {
         return Ok(());
     }
-    Err(anyhow!("{available} of {wanted} replicas are available, {updated} are up to date"))
+    Err(anyhow!(
+        "{available} of {wanted} replicas are available, {updated} are up to date"
+    ))
 }
 
 async fn trusted(hub_client: &Client) -> anyhow::Result<()> {
@@ -123,7 +133,11 @@ async fn trusted(hub_client: &Client) -> anyhow::Result<()> {
     let bundles = validating
         .iter()
         .map(|webhook| &webhook.client_config.ca_bundle)
-        .chain(mutating.iter().map(|webhook| &webhook.client_config.ca_bundle));
+        .chain(
+            mutating
+                .iter()
+                .map(|webhook| &webhook.client_config.ca_bundle),
+        );
     for bundle in bundles {
         if bundle.as_ref().is_none_or(|bundle| bundle.0.is_empty()) {
             return Err(anyhow!("no webhook has published one: does it run?"));
@@ -149,7 +163,10 @@ async fn until<F: Future<Output = anyhow::Result<()>>>(
         };
         if begun.elapsed() >= patience {
             return Err(anyhow!("{}", print::chain(&error))).with_context(|| {
-                format!("gave up after {} s waiting until {what}", patience.as_secs())
+                format!(
+                    "gave up after {} s waiting until {what}",
+                    patience.as_secs()
+                )
             });
         }
         tokio::time::sleep(PAUSE).await;
