@@ -1,5 +1,8 @@
 //! Propagation as a whole, from the hub's objects to the exact writes in members.
 
+mod custody;
+mod reach;
+
 use serde_json::json;
 
 use crate::testing::{FEDERATED_FOOS, FOOS, Mood, RECORDS, World, cells};
