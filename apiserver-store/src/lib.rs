@@ -31,7 +31,9 @@ mod backend;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]
 pub mod conformance;
+mod database;
 mod object;
+mod remote;
 mod revision;
 mod sqlite;
 mod store;
@@ -39,10 +41,12 @@ mod store;
 mod tests;
 
 pub use backend::{
-    At, Backend, BackendError, Batch, Conflict, Head, ListQuery, MemoryBackend, PageLimit, Problem,
-    Snapshot, TransactError,
+    At, Backend, BackendError, Batch, Conflict, Doubt, Head, ListQuery, MemoryBackend, PageLimit,
+    Problem, Sharing, Snapshot, TransactError,
 };
+pub use database::{DatabaseUrl, DatabaseUrlError, OpenBackendError, open_backend};
 pub use object::{Action, Change, ChangeKind, Expect, Key, Mutation, Page, Previous, Record};
+pub use remote::{RemoteBackend, RemoteOpenError, RemoteOptions};
 pub use revision::{ParseRevisionError, Revision};
 pub use sqlite::{SqliteBackend, SqliteOpenError, SqliteOptions};
 pub use store::{

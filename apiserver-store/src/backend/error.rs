@@ -66,6 +66,11 @@ impl BackendError {
     }
 }
 
+/// What was read cannot be what was written.
+pub(crate) fn damaged(what: impl Into<String>) -> BackendError {
+    BackendError::new(Problem::Damaged, what.into())
+}
+
 /// How a write transaction failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransactError {

@@ -1,13 +1,16 @@
 //! The store around a backend: one writer, one history, bounded memory of the past.
 //!
-//! Three tasks' worth of parts: the writer (`writer`, `settle`) is the only one that commits; the feed
-//! (`feed`, `stream`) tells what was committed; the compactor (`compactor`, `retention`) forgets it in time.
+//! Four tasks' worth of parts: the writer (`writer`, `settle`) is the only one that commits; the follower
+//! (`follow`) learns what other processes committed; the feed (`feed`, `stream`) tells both; the compactor
+//! (`compactor`, `retention`) forgets it in time.
 //! The handle ties them together.
 
 mod compactor;
 mod error;
 mod feed;
+mod follow;
 mod handle;
+mod latest;
 mod options;
 mod retention;
 mod settle;

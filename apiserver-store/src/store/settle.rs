@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::writer::{Reply, Writer, refuse};
-use crate::{BackendError, Change, CommitError, PageLimit, Problem, backend::Plan};
+use crate::{BackendError, CommitError, Doubt, backend::Plan};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -26,8 +26,9 @@ impl Writer {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.find_out(&plan).await {
-                Ok(true) => return self.finish(plan, waiting.unwrap_or_default()),
-                Ok(false) => return refuse(waiting.unwrap_or_default(), &error),
+                Ok(Some(true)) => return self.finish(plan, waiting.unwrap_or_default()).await,
+                Ok(Some(false)) => return refuse(waiting.unwrap_or_default(), &error),
+                Ok(None) => return give_up(waiting.unwrap_or_default(), &error),
                 Err(trouble) => {
                     tracing::warn!(
                         error = &trouble as &dyn std::error::Error,
@@ -50,31 +51,21 @@ impl Writer {
         }
     }
 
-    /// Whether the plan's changes are what the log now has after its base.
-    async fn find_out(&self, plan: &Plan) -> Result<bool, BackendError> {
+    /// Whether the plan's changes were committed: `None` if nobody can tell any more.
+    async fn find_out(&self, plan: &Plan) -> Result<Option<bool>, BackendError> {
         let Some(last) = plan.changes.last() else {
-            return Ok(true);
+            return Ok(Some(true));
         };
         let head = self.backend.recover().await?;
         if head.revision < last.revision {
-            return Ok(false);
+            return Ok(Some(false));
         }
-        let mut found: Vec<Change> = Vec::new();
-        let mut cursor = plan.base;
-        while cursor < last.revision {
-            let limit = PageLimit {
-                entries: plan.changes.len(),
-                bytes: usize::MAX,
-            };
-            let page = self.backend.log(cursor, last.revision, limit).await?;
-            let Some(end) = page.value.last() else {
-                let what = format!("the log lacks revision {}", cursor.next());
-                return Err(BackendError::new(Problem::Damaged, what));
-            };
-            cursor = end.revision;
-            found.extend_from_slice(&page.value);
-        }
-        Ok(*found == *plan.changes)
+        let doubt = Doubt {
+            base: plan.base,
+            changes: &plan.changes,
+            tag: plan.tag,
+        };
+        self.backend.wrote(doubt).await
     }
 }
 

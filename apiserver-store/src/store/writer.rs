@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{CommitError, StoreOptions, feed::Feed};
+use super::{CommitError, StoreOptions, feed::Feed, follow};
 use crate::{
-    Backend, BackendError, Batch, Conflict, Mutation, Revision, TransactError, backend::Plan,
+    Backend, BackendError, Batch, Conflict, Mutation, Problem, Revision, TransactError,
+    backend::Plan,
 };
 
 /// One mutation and who waits for it.
@@ -33,6 +34,8 @@ pub(super) struct Writer {
     pub(super) options: StoreOptions,
     /// Why the last write failed; nothing once one has worked since.
     pub(super) trouble: Trouble,
+    /// Wakes the follower, if there is one.
+    pub(super) nudge: Arc<Notify>,
 }
 
 /// What is wrong with writing, shared with the handles.
@@ -76,11 +79,16 @@ impl Writer {
             .into_iter()
             .map(|job| (job.mutation, job.reply))
             .unzip();
-        let mut batch = Batch::new(mutations);
+        let mut batch = Batch::new(mutations).not_before(self.feed.progress().committed);
         let result = self.backend.transact(&mut batch).await;
         match (result, batch.into_plan()) {
-            (Ok(()), Some(plan)) => self.finish(plan, replies),
-            (Ok(()), None) => refuse(replies, &undecided()),
+            (Ok(()), Some(plan)) => self.finish(plan, replies).await,
+            (Ok(()), None) => {
+                let error = went_back();
+                self.trouble.send_replace(Some(error.clone()));
+                self.nudge.notify_one();
+                refuse(replies, &error);
+            }
             (Err(TransactError::Failed(error)), _) | (Err(TransactError::Unknown(error)), None) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a write failed");
                 self.trouble.send_replace(Some(error.clone()));
@@ -94,9 +102,12 @@ impl Writer {
     }
 
     /// The plan is durable: tell everyone, then those who asked.
-    pub(super) fn finish(&self, plan: Plan, replies: Vec<Reply>) {
+    pub(super) async fn finish(&self, plan: Plan, replies: Vec<Reply>) {
         if self.trouble.borrow().is_some() {
             self.trouble.send_replace(None);
+        }
+        if plan.base > self.feed.progress().committed && !plan.changes.is_empty() {
+            follow::fill_through(&*self.backend, &self.feed, plan.base).await;
         }
         self.feed.publish(&plan.changes);
         for (reply, verdict) in replies.into_iter().zip(plan.verdicts) {
@@ -143,6 +154,7 @@ fn count_that_fit(jobs: &[Job], max_bytes: usize) -> usize {
     fit.max(1)
 }
 
-fn undecided() -> BackendError {
-    BackendError::new(crate::Problem::Other, "the backend did not plan the batch")
+fn went_back() -> BackendError {
+    let what = "the database is at an older revision than it was: it has lost acknowledged writes";
+    BackendError::new(Problem::Damaged, what)
 }

@@ -3,6 +3,7 @@
 mod crash;
 mod faults;
 mod memory;
+mod remote;
 mod retention;
 mod sqlite;
 
