@@ -84,7 +84,8 @@ pub(crate) fn decide(keyring: Option<&Keyring>, situation: &Situation<'_>) -> Op
             && keyring.serving.certified_key().is_ok()
     });
     // A serving certificate cannot outlive its CA: near the CA's end it is always due, and nothing is gained by a new one.
-    if !good && !(signer.is_due(now) && is_usable(keyring, situation)) {
+    let suffices = good || (signer.is_due(now) && is_usable(keyring, situation));
+    if !suffices {
         return Some(Step::Reissue);
     }
     let stale = |pem: &String| Particulars::of(pem).map_or(true, |one| one.is_over(now));
@@ -273,7 +274,10 @@ mod tests {
         let later = situation(2, &hosts);
         assert_eq!(decide(Some(&ring), &later), Some(Step::Forget));
         let ring = perform(Step::Forget, Some(&ring), &later, 3).unwrap();
-        assert_eq!(ring.trusted, [ring.signer.certificate_pem.clone()]);
+        assert_eq!(
+            ring.trusted,
+            std::slice::from_ref(&ring.signer.certificate_pem)
+        );
         assert_eq!(decide(Some(&ring), &later), None);
     }
 
