@@ -103,6 +103,48 @@ spec:
   template: {spec: {name: jack}}
 ";
 
+/// A selector of cells means cells of the object's namespace, and shows in each version in its own words.
+fn select_cells(d: &Path) {
+    let own = json!({"matchLabels": {"region": "hz"}});
+    let object = json!({"apiVersion": "types.kubefed.io/v1", "kind": "FederatedFoo",
+        "metadata": {"name": "by-label", "namespace": "bank-prod"},
+        "spec": {"topologyType": "cell", "placement": {"topologySelector": own},
+            "placementMask": {"topologySelector": {}}}});
+    works(d, "create -f -", &object.to_string());
+    let read = |version: &str| -> Value {
+        let arguments =
+            format!("-n bank-prod get federatedfoos.{version}.types.kubefed.io by-label -o json");
+        serde_json::from_str(&works(d, &arguments, "")).unwrap()
+    };
+    let (north, south) = (read("v1"), read("v1beta1"));
+    assert_eq!(north["spec"], object["spec"]);
+    let all = json!({"koinon.io/cell-namespace": "bank-prod"});
+    let some = json!({"koinon.io/cell-namespace": "bank-prod", "region": "hz"});
+    assert_eq!(
+        south["spec"],
+        json!({"placement": {"clusterSelector": {"matchLabels": some}},
+            "placementMask": {"clusterSelector": {"matchLabels": all}}})
+    );
+    works(d, "-n bank-prod delete federatedfoo by-label", "");
+}
+
+/// What cannot mean anything is refused with the field that is wrong.
+fn write_nonsense(d: &Path) {
+    let empty = "apiVersion: types.kubefed.io/v1\nkind: FederatedFoo\n\
+                 metadata: {name: empty, namespace: bank-prod}\nspec: null\n";
+    let refused = fails(d, "create -f -", empty);
+    assert!(refused.contains("spec: Required value"), "{refused}");
+    let own = json!({"apiVersion": "core.kubefed.io/v1beta1", "kind": "FederatedTypeConfig",
+        "metadata": {"name": "federatedfoos.types.kubefed.io", "namespace": "kube-federation-system"},
+        "spec": {"propagation": "Enabled",
+            "targetType": {"group": "types.kubefed.io", "version": "v1", "kind": "FederatedFoo",
+                "pluralName": "federatedfoos", "scope": "Namespaced"},
+            "federatedType": {"group": "types.kubefed.io", "version": "v1beta1",
+                "kind": "FederatedFederatedFoo", "pluralName": "federatedfederatedfoos", "scope": "Namespaced"}}});
+    let refused = fails(d, "create -f -", &own.to_string());
+    assert!(refused.contains("spec.targetType.group"), "{refused}");
+}
+
 /// Written by a user instead of by a conversion: the annotation must not break readers of the other version.
 fn forge_residues(d: &Path) {
     let forged = |residue: &Value| {
@@ -157,6 +199,8 @@ fn use_hub(directory: &Path) {
         "",
     );
     forge_residues(d);
+    select_cells(d);
+    write_nonsense(d);
     works(d, "apply -f -", CELL);
     works(d, "apply -f -", FOO);
     let read = |version: &str| -> Value {
