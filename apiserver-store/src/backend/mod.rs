@@ -12,8 +12,8 @@ mod rows;
 mod sql_error;
 mod value;
 
-pub(crate) use batch::Plan;
 pub use batch::{Batch, Conflict};
+pub(crate) use batch::{Plan, Verdict};
 pub(crate) use error::damaged;
 pub use error::{BackendError, Problem, TransactError};
 pub use memory::MemoryBackend;
@@ -150,6 +150,8 @@ impl fmt::Debug for Snapshot {
 /// All methods may be called at the same time; a backend orders writes by itself. Every method's future may
 /// be dropped at any point: then its transaction happens wholly or not at all. Errors are for trouble with
 /// the database; being too old or in the future is judged by the store from the [`Head`] that reads return.
+///
+/// Values are opaque, and may be sealed. A wrapper passes on every method, also those that have a default.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     /// Reads the counter row.

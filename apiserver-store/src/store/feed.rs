@@ -109,6 +109,15 @@ impl Feed {
         recent.marks.forget(head.compacted);
     }
 
+    /// Tells everyone that there are changes, but not which: they have to be read from the log.
+    pub(super) fn publish_unread(&self, changes: &[Change]) {
+        let Some(last) = changes.last() else { return };
+        let mut recent = self.recent();
+        recent.clear();
+        self.progress
+            .send_modify(|progress| progress.committed = progress.committed.max(last.revision));
+    }
+
     /// Tells everyone that entries up to `through` can no longer be read.
     pub(super) fn compacted(&self, through: Revision) {
         self.progress

@@ -12,10 +12,13 @@ use super::{
     compactor::{Compactor, compact},
     feed::Feed,
     follow::Follower,
+    job::Job,
     latest::Latest,
-    writer::{Job, Trouble, Writer},
+    writer::{Trouble, Writer},
 };
-use crate::{Backend, BackendError, Head, ListQuery, Mutation, Page, Revision, Snapshot};
+use crate::{
+    Backend, BackendError, Head, ListQuery, Mutation, Page, Revision, Seals, Snapshot, seal::Opened,
+};
 
 /// A revisioned object store. Clones are handles to the same store.
 ///
@@ -27,7 +30,11 @@ pub struct Store {
 }
 
 struct Shared {
+    /// Gives values as they are.
     backend: Arc<dyn Backend>,
+    /// Gives values as they are stored.
+    sealed: Arc<dyn Backend>,
+    seals: Seals,
     feed: Arc<Feed>,
     latest: Latest,
     nudge: Arc<Notify>,
@@ -60,9 +67,11 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_any(
-        backend: Arc<dyn Backend>,
+        sealed: Arc<dyn Backend>,
         options: StoreOptions,
     ) -> Result<Self, OpenError> {
+        let seals = options.seals.clone();
+        let backend: Arc<dyn Backend> = Arc::new(Opened::new(sealed.clone(), seals.clone()));
         let head = backend.head().await.map_err(OpenError::Backend)?;
         let feed = Arc::new(Feed::new(head, options.clone()));
         let (queue, queued) = mpsc::channel(options.queue.max(1));
@@ -76,7 +85,8 @@ impl Store {
         let (trouble, blind) = (Trouble::default(), Trouble::default());
         let nudge = Arc::new(Notify::new());
         let writer = Writer {
-            backend: backend.clone(),
+            backend: sealed.clone(),
+            opened: backend.clone(),
             feed: feed.clone(),
             queue: queued,
             closing: closing.subscribe(),
@@ -99,6 +109,8 @@ impl Store {
         }
         let shared = Shared {
             backend,
+            sealed,
+            seals,
             feed,
             latest: Latest::default(),
             nudge,
@@ -126,7 +138,8 @@ impl Store {
             return Err(CommitError::InvalidKey(mutation.key));
         }
         let (reply, answer) = oneshot::channel();
-        let queued = self.shared.queue.send(Job { mutation, reply }).await;
+        let job = Job::new(mutation, &self.shared.seals, reply)?;
+        let queued = self.shared.queue.send(job).await;
         if queued.is_err() {
             return Err(CommitError::Unavailable(BackendError::closed()));
         }
@@ -134,6 +147,16 @@ impl Store {
         answer
             .await
             .unwrap_or_else(|_| Err(CommitError::UnknownOutcome(BackendError::closed())))
+    }
+
+    /// How this store seals values: to replace the rules, to ask plugins for their health.
+    pub fn seals(&self) -> &Seals {
+        &self.shared.seals
+    }
+
+    /// The backend with values as they are stored.
+    pub(super) fn sealed(&self) -> &dyn Backend {
+        &*self.shared.sealed
     }
 
     /// The highest revision known to be durable in this process. Never falls. Does no I/O.

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::writer::{Reply, Writer, refuse};
+use super::{
+    job::{Reply, Waiting},
+    writer::{Writer, refuse},
+};
 use crate::{BackendError, CommitError, Doubt, backend::Plan};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -15,20 +18,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Writer {
     /// Ends the doubt about `plan` and answers accordingly.
-    pub(super) async fn settle(&mut self, plan: Plan, replies: Vec<Reply>, error: BackendError) {
+    pub(super) async fn settle(&mut self, plan: Plan, mut waiting: Waiting, error: BackendError) {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             base = %plan.base,
             "a commit failed; finding out whether it took place"
         );
         let deadline = Instant::now() + self.options.settle_patience;
-        let mut waiting = Some(replies);
         let mut pause = FIRST_PAUSE;
         loop {
             match self.find_out(&plan).await {
-                Ok(Some(true)) => return self.finish(plan, waiting.unwrap_or_default()).await,
-                Ok(Some(false)) => return refuse(waiting.unwrap_or_default(), &error),
-                Ok(None) => return give_up(waiting.unwrap_or_default(), &error),
+                Ok(Some(true)) => return self.finish(plan, waiting).await,
+                Ok(Some(false)) => return refuse(waiting.replies, &error),
+                Ok(None) => return give_up(waiting.replies, &error),
                 Err(trouble) => {
                     tracing::warn!(
                         error = &trouble as &dyn std::error::Error,
@@ -38,7 +40,7 @@ impl Writer {
             }
             let closing = *self.closing.borrow() || self.closing.has_changed().is_err();
             if closing || Instant::now() >= deadline {
-                give_up(waiting.take().unwrap_or_default(), &error);
+                give_up(std::mem::take(&mut waiting.replies), &error);
                 while let Ok(job) = self.queue.try_recv() {
                     refuse([job.reply], &error);
                 }

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("federation-controller", &["federation-core"]),
     ("proxy-agent", &["federation-tunnel"]),
     ("foo-operator", &[]),
+    ("kms-plugin", &[]),
     (
         "fedctl",
         &[
@@ -44,6 +45,7 @@ const RESERVED: &[(&str, &[&str])] = &[
             "federation-apiserver",
             "proxy-agent",
             "apiserver-store",
+            "kms-plugin",
         ],
     ),
     ("kube-client", &[]),
