@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, LogFormat, Settings};
 use crate::webhook::{self, WebhookArgs};
-use crate::{logging, serve};
+use crate::{logging, rewrite, serve};
 
 /// Koinon's hub: a Kubernetes API server for federation objects, on a database file.
 #[derive(Clone, Debug, Parser)]
@@ -22,6 +22,11 @@ pub struct Cli {
 enum Command {
     /// Serve the hub until SIGINT or SIGTERM.
     Serve(ServeArgs),
+    /// Seal everything in the database again, with the first provider of its resource and that one's first key.
+    ///
+    /// Takes the same settings as `serve`. Hubs on a shared database may run. A hub on SQLite must not: have it do this itself then, with
+    /// `kubectl create --raw /koinon/v1/rewrite -f /dev/null`.
+    Rewrite(ServeArgs),
     /// Serve conversion and admission for a hub that is an ordinary Kubernetes cluster, until SIGINT or SIGTERM.
     Webhook(WebhookArgs),
 }
@@ -55,6 +60,19 @@ pub struct ServeArgs {
     /// File of static bearer tokens: lines of token,user,uid,"group1,group2".
     #[arg(long, env = "KOINON_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File with an EncryptionConfiguration, as kube-apiserver takes it: what is sealed in the database, and with which keys [default:
+    /// <data-dir>/encryption.yaml, made with a new key for Secrets].
+    #[arg(long, env = "KOINON_ENCRYPTION_PROVIDER_CONFIG", value_name = "FILE")]
+    encryption_provider_config: Option<PathBuf>,
+    /// Follow changes of that file [default: false].
+    #[arg(
+        long,
+        env = "KOINON_ENCRYPTION_PROVIDER_CONFIG_AUTOMATIC_RELOAD",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    encryption_provider_config_automatic_reload: Option<bool>,
     /// How log lines look [default: text].
     #[arg(long, env = "KOINON_LOG_FORMAT", value_enum)]
     log_format: Option<LogFormat>,
@@ -84,6 +102,9 @@ impl ServeArgs {
             advertise_url: self.advertise_url,
             kubeconfig: self.kubeconfig,
             token_file: self.token_file,
+            encryption_provider_config: self.encryption_provider_config,
+            encryption_provider_config_automatic_reload: self
+                .encryption_provider_config_automatic_reload,
             log_format: self.log_format,
             log: self.log,
             shutdown_delay_seconds: self.shutdown_delay_seconds,
@@ -96,6 +117,7 @@ impl ServeArgs {
 pub async fn main(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(arguments) => hub(arguments).await,
+        Command::Rewrite(arguments) => seal_again(arguments).await,
         Command::Webhook(arguments) => webhook(arguments).await,
     }
 }
@@ -109,6 +131,20 @@ async fn hub(arguments: ServeArgs) -> ExitCode {
         return failed(&*error, 2);
     }
     match serve::serve(config, serve::signal()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+async fn seal_again(arguments: ServeArgs) -> ExitCode {
+    let config = match arguments.into_config() {
+        Ok(config) => config,
+        Err(error) => return failed(&error, 2),
+    };
+    if let Err(error) = logging::init(config.log_format, &config.log) {
+        return failed(&*error, 2);
+    }
+    match rewrite::rewrite(&config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error, 1),
     }

@@ -11,12 +11,15 @@ mod admission;
 mod cli;
 mod config;
 mod conversion;
+mod encryption;
 mod hub;
 mod logging;
+mod rewrite;
 mod serve;
 pub mod webhook;
 
 pub use cli::{Cli, ServeArgs, main};
 pub use config::{Config, ConfigError, LogFormat};
+pub use encryption::{Encryption, EncryptionError};
 pub use hub::hub_builder;
 pub use serve::{ServeError, open_hub, serve};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::{CipherError, gcm::random};
+
 /// Bytes that are a key, or that a key can be had from.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -42,5 +44,15 @@ impl SealKey {
             name: name.into(),
             secret: Secret::new(secret),
         }
+    }
+
+    /// A new random key of 32 bytes. Its name is the prefix and eight random hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`CipherError::Randomness`].
+    pub fn generate(prefix: &str) -> Result<Self, CipherError> {
+        let number = u32::from_be_bytes(random()?);
+        let key = Zeroizing::new(random::<32>()?);
+        Ok(Self::new(format!("{prefix}{number:08x}"), key.to_vec()))
     }
 }

@@ -113,6 +113,11 @@ impl KmsProvider {
         Ok(Self { shared, asking })
     }
 
+    /// With what it was started.
+    pub fn options(&self) -> &KmsOptions {
+        &self.shared.options
+    }
+
     /// Its name among the providers.
     pub fn name(&self) -> &str {
         &self.shared.options.name
