@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::{
-    sync::{Notify, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -11,14 +11,9 @@ use super::{
     ChangeStream, CommitError, CompactError, CompactReport, OpenError, ReadError, StoreOptions,
     compactor::{Compactor, compact},
     feed::Feed,
-    follow::Follower,
-    job::Job,
-    latest::Latest,
-    writer::{Trouble, Writer},
+    writer::{Job, Trouble, Writer},
 };
-use crate::{
-    Backend, BackendError, Head, ListQuery, Mutation, Page, Revision, Seals, Snapshot, seal::Opened,
-};
+use crate::{Backend, BackendError, Head, ListQuery, Mutation, Page, Revision, Snapshot};
 
 /// A revisioned object store. Clones are handles to the same store.
 ///
@@ -30,19 +25,13 @@ pub struct Store {
 }
 
 struct Shared {
-    /// Gives values as they are.
     backend: Arc<dyn Backend>,
-    /// Gives values as they are stored.
-    sealed: Arc<dyn Backend>,
-    seals: Seals,
     feed: Arc<Feed>,
-    latest: Latest,
-    nudge: Arc<Notify>,
+    epoch: u64,
     queue: mpsc::Sender<Job>,
     closing: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     trouble: Trouble,
-    blind: Trouble,
 }
 
 impl std::fmt::Debug for Shared {
@@ -59,19 +48,7 @@ impl Store {
     /// # Errors
     /// [`OpenError::Backend`] if the backend cannot be read.
     pub async fn open(backend: impl Backend, options: StoreOptions) -> Result<Self, OpenError> {
-        Self::open_any(Arc::new(backend), options).await
-    }
-
-    /// As [`Store::open`], for a backend that was chosen at run time; see [`open_backend`](crate::open_backend).
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub async fn open_any(
-        sealed: Arc<dyn Backend>,
-        options: StoreOptions,
-    ) -> Result<Self, OpenError> {
-        let seals = options.seals.clone();
-        let backend: Arc<dyn Backend> = Arc::new(Opened::new(sealed.clone(), seals.clone()));
+        let backend: Arc<dyn Backend> = Arc::new(backend);
         let head = backend.head().await.map_err(OpenError::Backend)?;
         let feed = Arc::new(Feed::new(head, options.clone()));
         let (queue, queued) = mpsc::channel(options.queue.max(1));
@@ -82,43 +59,24 @@ impl Store {
             closing: closing.subscribe(),
             retention: options.retention.clone(),
         };
-        let (trouble, blind) = (Trouble::default(), Trouble::default());
-        let nudge = Arc::new(Notify::new());
+        let trouble = Trouble::default();
         let writer = Writer {
-            backend: sealed.clone(),
-            opened: backend.clone(),
+            backend: backend.clone(),
             feed: feed.clone(),
             queue: queued,
             closing: closing.subscribe(),
             options,
             trouble: trouble.clone(),
-            nudge: nudge.clone(),
         };
-        let mut tasks = vec![tokio::spawn(writer.run()), tokio::spawn(compactor.run())];
-        let sharing = backend.sharing();
-        if let Some(sharing) = sharing {
-            let follower = Follower {
-                backend: backend.clone(),
-                feed: feed.clone(),
-                closing: closing.subscribe(),
-                sharing,
-                nudge: nudge.clone(),
-                blind: blind.clone(),
-            };
-            tasks.push(tokio::spawn(follower.run()));
-        }
+        let tasks = vec![tokio::spawn(writer.run()), tokio::spawn(compactor.run())];
         let shared = Shared {
             backend,
-            sealed,
-            seals,
             feed,
-            latest: Latest::default(),
-            nudge,
+            epoch: head.epoch,
             queue,
             closing,
             tasks: Mutex::new(tasks),
             trouble,
-            blind,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -134,12 +92,11 @@ impl Store {
     /// # Errors
     /// See [`CommitError`]; only [`CommitError::UnknownOutcome`] leaves it open whether it happened.
     pub async fn commit(&self, mutation: Mutation) -> Result<Revision, CommitError> {
-        if !mutation.key.is_storable() {
+        if mutation.key.resource.is_empty() || mutation.key.name.is_empty() {
             return Err(CommitError::InvalidKey(mutation.key));
         }
         let (reply, answer) = oneshot::channel();
-        let job = Job::new(mutation, &self.shared.seals, reply)?;
-        let queued = self.shared.queue.send(job).await;
+        let queued = self.shared.queue.send(Job { mutation, reply }).await;
         if queued.is_err() {
             return Err(CommitError::Unavailable(BackendError::closed()));
         }
@@ -149,56 +106,28 @@ impl Store {
             .unwrap_or_else(|_| Err(CommitError::UnknownOutcome(BackendError::closed())))
     }
 
-    /// How this store seals values: to replace the rules, to ask plugins for their health.
-    pub fn seals(&self) -> &Seals {
-        &self.shared.seals
-    }
-
-    /// The backend with values as they are stored.
-    pub(super) fn sealed(&self) -> &dyn Backend {
-        &*self.shared.sealed
-    }
-
     /// The highest revision known to be durable in this process. Never falls. Does no I/O.
     pub fn committed(&self) -> Revision {
         self.shared.feed.progress().committed
     }
 
     /// Why the database takes no writes: the last failure, until a write or a probe each second after it has worked.
-    /// Or, if it is shared, why it cannot be seen what other processes commit. Does no I/O.
+    /// Does no I/O.
     pub fn trouble(&self) -> Option<BackendError> {
-        let trouble = self.shared.trouble.borrow().clone();
-        trouble.or_else(|| self.shared.blind.borrow().clone())
+        self.shared.trouble.borrow().clone()
     }
 
-    /// A revision that is at least the highest one that was committed, by whichever process, when this was called:
-    /// who waits until [`Store::committed`] has reached it, which happens by itself, reads consistently.
-    ///
-    /// Asks a database that is shared, once for all who wait to ask, and does no I/O on one that is not.
+    /// The highest revision that is committed in the database, by whichever process.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`].
     pub async fn latest(&self) -> Result<Revision, ReadError> {
-        let Shared {
-            backend,
-            feed,
-            nudge,
-            ..
-        } = &*self.shared;
-        if backend.sharing().is_none() {
-            return Ok(self.committed());
-        }
-        let head = self.shared.latest.ask(|| backend.head()).await?;
-        if head.revision != feed.progress().committed {
-            nudge.notify_one();
-        }
-        Ok(head.revision)
+        Ok(self.shared.backend.head().await?.revision)
     }
 
-    /// Which run of revisions this is: rises when a backup is restored, and when the database is found to have lost
-    /// acknowledged writes. Does no I/O.
+    /// Which run of revisions this is: rises when a backup is restored. Does no I/O.
     pub fn epoch(&self) -> u64 {
-        self.shared.feed.progress().epoch
+        self.shared.epoch
     }
 
     /// Reads all current records, consistent with each other and with the snapshot's revision, in key order.

@@ -7,30 +7,27 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{
-    job::{Reply, Waiting},
-    writer::{Writer, refuse},
-};
-use crate::{BackendError, CommitError, Doubt, backend::Plan};
+use super::writer::{Reply, Writer, refuse};
+use crate::{BackendError, Change, CommitError, PageLimit, Problem, backend::Plan};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Writer {
     /// Ends the doubt about `plan` and answers accordingly.
-    pub(super) async fn settle(&mut self, plan: Plan, mut waiting: Waiting, error: BackendError) {
+    pub(super) async fn settle(&mut self, plan: Plan, replies: Vec<Reply>, error: BackendError) {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             base = %plan.base,
             "a commit failed; finding out whether it took place"
         );
         let deadline = Instant::now() + self.options.settle_patience;
+        let mut waiting = Some(replies);
         let mut pause = FIRST_PAUSE;
         loop {
             match self.find_out(&plan).await {
-                Ok(Some(true)) => return self.finish(plan, waiting).await,
-                Ok(Some(false)) => return refuse(waiting.replies, &error),
-                Ok(None) => return give_up(waiting.replies, &error),
+                Ok(true) => return self.finish(plan, waiting.unwrap_or_default()),
+                Ok(false) => return refuse(waiting.unwrap_or_default(), &error),
                 Err(trouble) => {
                     tracing::warn!(
                         error = &trouble as &dyn std::error::Error,
@@ -40,7 +37,7 @@ impl Writer {
             }
             let closing = *self.closing.borrow() || self.closing.has_changed().is_err();
             if closing || Instant::now() >= deadline {
-                give_up(std::mem::take(&mut waiting.replies), &error);
+                give_up(waiting.take().unwrap_or_default(), &error);
                 while let Ok(job) = self.queue.try_recv() {
                     refuse([job.reply], &error);
                 }
@@ -53,21 +50,31 @@ impl Writer {
         }
     }
 
-    /// Whether the plan's changes were committed: `None` if nobody can tell any more.
-    async fn find_out(&self, plan: &Plan) -> Result<Option<bool>, BackendError> {
+    /// Whether the plan's changes are what the log now has after its base.
+    async fn find_out(&self, plan: &Plan) -> Result<bool, BackendError> {
         let Some(last) = plan.changes.last() else {
-            return Ok(Some(true));
+            return Ok(true);
         };
         let head = self.backend.recover().await?;
         if head.revision < last.revision {
-            return Ok(Some(false));
+            return Ok(false);
         }
-        let doubt = Doubt {
-            base: plan.base,
-            changes: &plan.changes,
-            tag: plan.tag,
-        };
-        self.backend.wrote(doubt).await
+        let mut found: Vec<Change> = Vec::new();
+        let mut cursor = plan.base;
+        while cursor < last.revision {
+            let limit = PageLimit {
+                entries: plan.changes.len(),
+                bytes: usize::MAX,
+            };
+            let page = self.backend.log(cursor, last.revision, limit).await?;
+            let Some(end) = page.value.last() else {
+                let what = format!("the log lacks revision {}", cursor.next());
+                return Err(BackendError::new(Problem::Damaged, what));
+            };
+            cursor = end.revision;
+            found.extend_from_slice(&page.value);
+        }
+        Ok(*found == *plan.changes)
     }
 }
 

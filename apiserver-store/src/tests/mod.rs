@@ -3,7 +3,6 @@
 mod crash;
 mod faults;
 mod memory;
-mod remote;
 mod retention;
 mod sqlite;
 
@@ -48,7 +47,7 @@ fn ops(length: usize) -> impl proptest::strategy::Strategy<Value = Vec<crate::co
     proptest::collection::vec(op, 1..length)
 }
 
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

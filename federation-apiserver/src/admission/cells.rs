@@ -1,5 +1,6 @@
 //! What may become of a `Cell`.
 
+use apiserver::admit::Attributes;
 use apiserver::status::ApiError;
 use federation_api::Cell;
 use federation_api::annotations::{
@@ -10,14 +11,14 @@ use federation_core::field::Path;
 use federation_core::member::Member;
 use federation_core::placement::{Topology, resolve};
 
-use super::{Facts, Request};
+use super::facts::Facts;
 
 /// So many objects are named in a refusal.
 const NAMED: usize = 5;
 
 /// A cell that objects are placed in goes only with the word what becomes of them.
-pub(super) fn may_be_deleted(facts: &dyn Facts, request: &Request<'_>) -> Result<(), ApiError> {
-    let Some(Ok(cell)) = request
+pub(super) fn may_be_deleted(facts: &Facts, attributes: &Attributes<'_>) -> Result<(), ApiError> {
+    let Some(Ok(cell)) = attributes
         .old
         .map(|old| serde_json::from_value::<Cell>(old.clone()))
     else {
@@ -37,7 +38,7 @@ pub(super) fn may_be_deleted(facts: &dyn Facts, request: &Request<'_>) -> Result
         .filter(|cluster| cluster.metadata.name.as_deref() == Some(&*cell.derived_cluster_name()))
         .find_map(|cluster| Member::of(cluster, Some(&cell)));
     let placed: Vec<String> = facts
-        .federated_objects(request.namespace)
+        .federated_objects(attributes.namespace)
         .into_iter()
         .filter(|(_, object)| is_placed(object, &cell, member.as_ref()))
         .map(|(name, _)| name)
@@ -49,10 +50,11 @@ pub(super) fn may_be_deleted(facts: &dyn Facts, request: &Request<'_>) -> Result
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    let kind = attributes.kind;
     Err(ApiError::forbidden(
-        request.group,
-        request.plural,
-        request.name,
+        &kind.group,
+        &kind.plural,
+        attributes.name,
         &format!(
             "objects are placed in it: {}{more}; take it out of their placement, or annotate the cell with \
              {CELL_DELETION_POLICY}={CELL_DELETION_DELETE} (they are deleted in the member) or \

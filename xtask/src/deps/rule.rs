@@ -18,7 +18,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("federation-controller", &["federation-core"]),
     ("proxy-agent", &["federation-tunnel"]),
     ("foo-operator", &[]),
-    ("kms-plugin", &[]),
     (
         "fedctl",
         &[
@@ -45,7 +44,6 @@ const RESERVED: &[(&str, &[&str])] = &[
             "federation-apiserver",
             "proxy-agent",
             "apiserver-store",
-            "kms-plugin",
         ],
     ),
     ("kube-client", &[]),
@@ -53,13 +51,7 @@ const RESERVED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may use every feature of `kube`; the others get [`KUBE_PURE_FEATURES`].
-/// federation-apiserver: its webhook for hubs that are other API servers (docs/decisions/0006-webhook-is-a-client.md).
-const KUBE_USERS: &[&str] = &[
-    "federation-apiserver",
-    "federation-controller",
-    "fedctl",
-    "foo-operator",
-];
+const KUBE_USERS: &[&str] = &["federation-controller", "fedctl", "foo-operator"];
 
 /// Features of `kube` that bring types and no I/O.
 const KUBE_PURE_FEATURES: &[&str] = &["derive", "jsonpatch", "admission"];

@@ -1,4 +1,0 @@
-//! What `fedctl init` and `fedctl deinit` do to a cluster, object by object.
-
-pub(super) mod apply;
-pub(super) mod ready;

@@ -1,0 +1,351 @@
+//! Keeps the agent's certificate: gets the first one, renews it, and says when there is a new one.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rustls_pki_types::CertificateDer;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::config::{AgentConfig, AgentParts};
+use super::contact::{Contact, ContactError};
+use super::stats::Counters;
+use crate::identity::{AgentIdentity, AgentKey, IdentityError, Trust};
+use crate::wire::EnrollRequest;
+
+/// What an agent keeps across restarts.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct StoredIdentity {
+    /// The private key, PKCS#8 PEM. Written before it is used, so that a lost answer to a bootstrap token can be asked for again.
+    pub key_pem: String,
+    /// The chain that was issued for it, PEM; empty before the first.
+    pub chain_pem: String,
+    /// The authorities that vouch for the hub, PEM; empty before the first certificate.
+    pub authorities_pem: String,
+}
+
+impl std::fmt::Debug for StoredIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredIdentity")
+            .field("chain_pem", &self.chain_pem)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where an agent keeps its identity.
+#[async_trait]
+pub trait IdentityStore: Send + Sync + 'static {
+    /// Reads what was saved last; `None` at the first start.
+    async fn load(&self) -> io::Result<Option<StoredIdentity>>;
+
+    /// Replaces what is saved, all or nothing, so that no one else can read it.
+    async fn save(&self, identity: &StoredIdentity) -> io::Result<()>;
+
+    /// The bootstrap token, if there is one. Asked for whenever a certificate is needed and there is none that is valid.
+    async fn token(&self) -> io::Result<Option<String>>;
+
+    /// Whether the agent renews its certificate by itself. If someone else puts certificates there, the store is read again every minute instead.
+    fn is_managed(&self) -> bool {
+        true
+    }
+}
+
+/// An identity in memory: a new one at every start. Cheap to clone; all clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryIdentity {
+    token: Option<String>,
+    stored: Arc<Mutex<Option<StoredIdentity>>>,
+}
+
+impl MemoryIdentity {
+    /// Begins with a bootstrap token.
+    #[must_use]
+    pub fn with_token(token: String) -> Self {
+        Self {
+            token: Some(token),
+            stored: Arc::default(),
+        }
+    }
+
+    /// Begins with an identity.
+    #[must_use]
+    pub fn with_identity(identity: StoredIdentity) -> Self {
+        Self {
+            token: None,
+            stored: Arc::new(Mutex::new(Some(identity))),
+        }
+    }
+
+    /// What was saved last.
+    #[must_use]
+    pub fn stored(&self) -> Option<StoredIdentity> {
+        self.stored
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+#[async_trait]
+impl IdentityStore for MemoryIdentity {
+    async fn load(&self) -> io::Result<Option<StoredIdentity>> {
+        Ok(self.stored())
+    }
+
+    async fn save(&self, identity: &StoredIdentity) -> io::Result<()> {
+        *self.stored.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity.clone());
+        Ok(())
+    }
+
+    async fn token(&self) -> io::Result<Option<String>> {
+        Ok(self.token.clone())
+    }
+}
+
+/// What connections are made with.
+#[derive(Debug)]
+pub(crate) struct Material {
+    pub(crate) identity: Arc<AgentIdentity>,
+    pub(crate) trust: Trust,
+}
+
+/// A certificate cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum KeepError {
+    #[error("the agent's state cannot be read or written")]
+    Store(#[source] io::Error),
+    #[error("the agent's identity cannot be used")]
+    Identity(#[source] IdentityError),
+    #[error("there is no valid certificate, and no bootstrap token to get one")]
+    NoToken,
+    #[error("no certificate from hub {hub}")]
+    Contact {
+        hub: String,
+        #[source]
+        source: ContactError,
+    },
+}
+
+/// How often a wall clock is looked at while waiting for a moment that it will show: it may jump.
+const LOOK: Duration = Duration::from_secs(60);
+
+pub(crate) struct Keeper {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) parts: AgentParts,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) out: watch::Sender<Option<Arc<Material>>>,
+}
+
+impl Keeper {
+    /// Runs until dropped.
+    pub(crate) async fn run(self) {
+        let mut failures = 0;
+        loop {
+            match self.step().await {
+                Ok(wait) => {
+                    failures = 0;
+                    sleep(wait).await;
+                }
+                Err(error) => {
+                    failures += 1;
+                    let refused = match &error {
+                        KeepError::Contact { source, .. } => source.is_final(),
+                        KeepError::NoToken | KeepError::Identity(_) => true,
+                        KeepError::Store(_) => false,
+                    };
+                    self.counters
+                        .certificate_failures
+                        .fetch_add(1, Ordering::Relaxed);
+                    if let KeepError::Contact {
+                        source: ContactError::Refused { refusal, .. },
+                        ..
+                    } = &error
+                    {
+                        self.counters.refused_by_hub(*refusal);
+                    }
+                    tracing::error!(error = chain(&error), "no new certificate");
+                    let unit = self.parts.seams.unit();
+                    sleep(self.config.backoff.wait(failures, refused, unit)).await;
+                }
+            }
+        }
+    }
+
+    /// Does what is due now; returns how long nothing will be.
+    async fn step(&self) -> Result<Duration, KeepError> {
+        let stored = self.parts.store.load().await.map_err(KeepError::Store)?;
+        let now = self.parts.seams.now();
+        let current = match &stored {
+            Some(stored) if !stored.chain_pem.is_empty() => Some(
+                AgentIdentity::from_pem(&stored.chain_pem, &stored.key_pem)
+                    .map_err(KeepError::Identity)?,
+            ),
+            _ => None,
+        };
+        let current = current.filter(|identity| identity.certificate().seconds_left(now) > 0);
+        let Some(identity) = current else {
+            if !self.parts.store.is_managed() {
+                return Err(KeepError::NoToken);
+            }
+            self.bootstrap(stored.unwrap_or_default()).await?;
+            return Ok(Duration::ZERO);
+        };
+        let identity = Arc::new(identity);
+        let stored = stored.unwrap_or_default();
+        self.publish(&identity, &stored);
+        if !self.parts.store.is_managed() {
+            return Ok(LOOK);
+        }
+        // The same moment every time this certificate is looked at: its serial number decides.
+        let serial = identity.certificate().serial();
+        let digits = serial.get(serial.len().saturating_sub(8)..).unwrap_or("");
+        let unit = f64::from(u32::from_str_radix(digits, 16).unwrap_or(0)) / f64::from(u32::MAX);
+        let at = identity.certificate().renew_at(unit.min(0.999)).as_secs();
+        if now.as_secs() < at {
+            return Ok(Duration::from_secs(at - now.as_secs()).min(LOOK));
+        }
+        self.renew(&identity, &stored).await?;
+        Ok(Duration::ZERO)
+    }
+
+    fn publish(&self, identity: &Arc<AgentIdentity>, stored: &StoredIdentity) {
+        let serial = identity.certificate().serial();
+        self.out.send_if_modified(|slot| {
+            let same = slot
+                .as_ref()
+                .is_some_and(|old| old.identity.certificate().serial() == serial);
+            if !same {
+                *slot = Some(Arc::new(Material {
+                    identity: identity.clone(),
+                    trust: self.trust(stored),
+                }));
+            }
+            !same
+        });
+    }
+
+    /// Configured authorities stay; issued ones are added. Hashes are for the first contact only.
+    fn trust(&self, stored: &StoredIdentity) -> Trust {
+        let issued = Trust::from_pem(stored.authorities_pem.as_bytes()).ok();
+        match (&self.config.trust, issued) {
+            (Trust::Authorities(own), Some(Trust::Authorities(issued))) => {
+                let mut all = own.clone();
+                all.extend(issued.into_iter().filter(|one| !own.contains(one)));
+                Trust::Authorities(all)
+            }
+            (_, Some(issued)) => issued,
+            (own, None) => own.clone(),
+        }
+    }
+
+    /// The first certificate, for a token. The key is saved before the token is shown: whatever breaks after that, the same key may ask again.
+    async fn bootstrap(&self, mut stored: StoredIdentity) -> Result<(), KeepError> {
+        let token = self.parts.store.token().await.map_err(KeepError::Store)?;
+        let token = token.ok_or(KeepError::NoToken)?;
+        let expired = !stored.chain_pem.is_empty();
+        if stored.key_pem.is_empty() || expired {
+            let key = AgentKey::generate().map_err(KeepError::Identity)?;
+            stored.key_pem = key.to_pem();
+            stored.chain_pem = String::new();
+            self.save(&stored).await?;
+        }
+        let key = AgentKey::from_pem(&stored.key_pem).map_err(KeepError::Identity)?;
+        let trust = self.trust(&stored);
+        self.obtain(&key, token.trim().to_owned(), &trust, None, stored)
+            .await
+    }
+
+    async fn renew(
+        &self,
+        identity: &AgentIdentity,
+        stored: &StoredIdentity,
+    ) -> Result<(), KeepError> {
+        let key = AgentKey::generate().map_err(KeepError::Identity)?;
+        let trust = self.trust(stored);
+        let stored = StoredIdentity {
+            key_pem: key.to_pem(),
+            ..stored.clone()
+        };
+        self.obtain(&key, String::new(), &trust, Some(identity), stored)
+            .await
+    }
+
+    /// Asks the hubs one after the other, and saves what the first one gives.
+    async fn obtain(
+        &self,
+        key: &AgentKey,
+        token: String,
+        trust: &Trust,
+        identity: Option<&AgentIdentity>,
+        mut stored: StoredIdentity,
+    ) -> Result<(), KeepError> {
+        let request = EnrollRequest {
+            token,
+            request: key.request().map_err(KeepError::Identity)?,
+        };
+        let mut failed = KeepError::NoToken;
+        for hub in &self.config.hubs {
+            let contact = Contact {
+                connector: &*self.parts.connector,
+                hub,
+                server_name: &self.config.server_name,
+                seams: &self.parts.seams,
+                timeout: self.config.connect_timeout,
+            };
+            match contact.enroll(trust, identity, &request).await {
+                Ok(issued) => {
+                    let chain = issued.chain.into_iter().map(CertificateDer::from).collect();
+                    let new = AgentIdentity::new(chain, key).map_err(KeepError::Identity)?;
+                    stored.chain_pem = new.chain_pem().to_owned();
+                    let authorities = issued.authorities.iter();
+                    stored.authorities_pem = authorities
+                        .map(|der| crate::identity::certificate_pem(der))
+                        .collect();
+                    self.save(&stored).await?;
+                    self.counters.certificates.fetch_add(1, Ordering::Relaxed);
+                    let clusters: Vec<_> = new
+                        .certificate()
+                        .clusters()
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect();
+                    tracing::info!(
+                        clusters = clusters.join(", "),
+                        serial = new.certificate().serial(),
+                        "received a certificate"
+                    );
+                    return Ok(());
+                }
+                Err(source) => {
+                    failed = KeepError::Contact {
+                        hub: hub.to_string(),
+                        source,
+                    };
+                }
+            }
+        }
+        Err(failed)
+    }
+
+    async fn save(&self, stored: &StoredIdentity) -> Result<(), KeepError> {
+        self.parts
+            .store
+            .save(stored)
+            .await
+            .map_err(KeepError::Store)
+    }
+}
+
+/// An error with its causes, for a log line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

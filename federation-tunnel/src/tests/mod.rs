@@ -1,0 +1,7 @@
+//! Both ends together, on a simulated network.
+
+mod basics;
+mod faults;
+mod identity;
+mod refusals;
+mod stalls;

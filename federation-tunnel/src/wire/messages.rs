@@ -1,0 +1,106 @@
+//! The messages before HTTP/2 starts. Fields may be added; numbers are never used again.
+
+/// First words of an agent on a tunnel connection.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct AgentHello {
+    /// What the agent speaks: [`super::VERSION`].
+    #[prost(uint32, tag = "1")]
+    pub(crate) version: u32,
+    /// Names the agent's process; made anew at every start.
+    #[prost(string, tag = "2")]
+    pub(crate) agent: String,
+    /// Its program and version, for people.
+    #[prost(string, tag = "3")]
+    pub(crate) software: String,
+    /// Class of this connection: 0 interactive, 1 bulk.
+    #[prost(uint32, tag = "4")]
+    pub(crate) class: u32,
+    /// Serve only these of the names in the certificate; empty means all of them.
+    #[prost(string, repeated, tag = "5")]
+    pub(crate) clusters: Vec<String>,
+}
+
+/// The hub's answer to [`AgentHello`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct HubAnswer {
+    #[prost(oneof = "hub_answer::Verdict", tags = "1, 2")]
+    pub(crate) verdict: Option<hub_answer::Verdict>,
+}
+
+pub(crate) mod hub_answer {
+    //! What an answer may be.
+
+    #[derive(Clone, PartialEq, prost::Oneof)]
+    pub(crate) enum Verdict {
+        #[prost(message, tag = "1")]
+        Welcome(super::Welcome),
+        #[prost(message, tag = "2")]
+        Refused(super::Refused),
+    }
+}
+
+/// The connection is taken; HTTP/2 follows.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Welcome {
+    /// Names the hub's process.
+    #[prost(string, tag = "1")]
+    pub(crate) hub: String,
+    /// What the hub speaks.
+    #[prost(uint32, tag = "2")]
+    pub(crate) version: u32,
+}
+
+/// The connection or the request is not taken, and is closed.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Refused {
+    /// A code of [`super::Refusal`].
+    #[prost(string, tag = "1")]
+    pub(crate) code: String,
+    /// The sentence for a person.
+    #[prost(string, tag = "2")]
+    pub(crate) detail: String,
+    /// Do not come back earlier than in so many milliseconds; 0 leaves it to the agent.
+    #[prost(uint64, tag = "3")]
+    pub(crate) retry_after_ms: u64,
+}
+
+/// Asks for a certificate.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct EnrollRequest {
+    /// The bootstrap token; empty to renew the certificate that this TLS session presented.
+    #[prost(string, tag = "1")]
+    pub(crate) token: String,
+    /// PKCS#10 request, DER. Only its key is used.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) request: Vec<u8>,
+}
+
+/// The hub's answer to [`EnrollRequest`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct EnrollAnswer {
+    #[prost(oneof = "enroll_answer::Verdict", tags = "1, 2")]
+    pub(crate) verdict: Option<enroll_answer::Verdict>,
+}
+
+pub(crate) mod enroll_answer {
+    //! What an answer may be.
+
+    #[derive(Clone, PartialEq, prost::Oneof)]
+    pub(crate) enum Verdict {
+        #[prost(message, tag = "1")]
+        Issued(super::Issued),
+        #[prost(message, tag = "2")]
+        Refused(super::Refused),
+    }
+}
+
+/// A new certificate.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Issued {
+    /// The agent's chain, leaf first, DER.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(crate) chain: Vec<Vec<u8>>,
+    /// The authorities that vouch for the hub from now on, DER.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub(crate) authorities: Vec<Vec<u8>>,
+}
