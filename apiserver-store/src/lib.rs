@@ -31,21 +31,30 @@ mod backend;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]
 pub mod conformance;
+mod database;
 mod object;
+mod remote;
 mod revision;
+mod seal;
 mod sqlite;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use backend::{
-    At, Backend, BackendError, Batch, Conflict, Head, ListQuery, MemoryBackend, PageLimit, Problem,
-    Snapshot, TransactError,
+    At, Backend, BackendError, Batch, Conflict, Doubt, Head, ListQuery, MemoryBackend, PageLimit,
+    Problem, Sharing, Snapshot, TransactError,
 };
+pub use database::{DatabaseUrl, DatabaseUrlError, OpenBackendError, open_backend};
 pub use object::{Action, Change, ChangeKind, Expect, Key, Mutation, Page, Previous, Record};
+pub use remote::{RemoteBackend, RemoteOpenError, RemoteOptions};
 pub use revision::{ParseRevisionError, Revision};
+pub use seal::{
+    CipherError, KeyError, KeyRing, KmsError, KmsOptions, KmsProvider, KmsTimes, Provider,
+    ResourcePattern, SealError, SealKey, SealRules, Seals, Secret, Trouble, UnsealError,
+};
 pub use sqlite::{SqliteBackend, SqliteOpenError, SqliteOptions};
 pub use store::{
-    ChangeStream, CommitError, CompactError, CompactReport, OpenError, ReadError, Retention, Store,
-    StoreOptions,
+    ChangeStream, CommitError, CompactError, CompactReport, OpenError, ReadError, ResealError,
+    ResealProgress, Retention, Store, StoreOptions,
 };

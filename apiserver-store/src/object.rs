@@ -15,7 +15,8 @@ pub struct Key {
     pub resource: Arc<str>,
     /// Empty for cluster-scoped objects.
     pub namespace: Arc<str>,
-    /// Never empty: [`Store::commit`](crate::Store::commit) refuses a key without a name.
+    /// Never empty: [`Store::commit`](crate::Store::commit) refuses a key without a name, as one with a part longer than
+    /// 384, 128 and 512 bytes.
     pub name: Arc<str>,
 }
 
@@ -31,6 +32,19 @@ impl Key {
             namespace: namespace.into(),
             name: name.into(),
         }
+    }
+}
+
+impl Key {
+    /// Whether every backend can hold it: complete, without NUL, and no longer than the columns for it, which are
+    /// twice as wide as what Kubernetes allows.
+    pub(crate) fn is_storable(&self) -> bool {
+        let fits = |part: &str, longest| part.len() <= longest && !part.contains('\0');
+        !self.resource.is_empty()
+            && !self.name.is_empty()
+            && fits(&self.resource, 384)
+            && fits(&self.namespace, 128)
+            && fits(&self.name, 512)
     }
 }
 

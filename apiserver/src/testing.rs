@@ -8,31 +8,44 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::cache::{Cache, CacheOptions};
 use crate::kinds::{
-    BuiltinHooks, Kinds, Registry, builtin_columns, builtin_rows, builtin_strategy,
+    BuiltinHooks, Kinds, Plain, Registry, builtin_columns, builtin_rows, builtin_strategy,
 };
 use crate::request::{Query, Request, ResourcePath, UserInfo, Verb, Warnings};
 use crate::seams::Seams;
 
-/// All built-in kinds, no objects.
+/// All built-in kinds as a server has them, no objects.
 pub(crate) async fn api() -> Api {
-    let store = Store::open(MemoryBackend::new(), StoreOptions::default())
-        .await
-        .expect("memory opens");
-    let cache = Cache::start(store.clone(), CacheOptions::default())
-        .await
-        .expect("an empty store loads");
     let rows = builtin_rows(BuiltinHooks {
         strategy: builtin_strategy,
         columns: builtin_columns,
     });
+    api_of(Kinds::new(rows), CacheOptions::default()).await
+}
+
+/// The given kinds, no objects.
+pub(crate) async fn api_of(kinds: Kinds, options: CacheOptions) -> Api {
+    let store = Store::open(MemoryBackend::new(), StoreOptions::default())
+        .await
+        .expect("memory opens");
+    let cache = Cache::start(store.clone(), options)
+        .await
+        .expect("an empty store loads");
     Api {
         store,
         cache,
-        registry: Arc::new(Registry::new(Kinds::new(rows))),
+        registry: Arc::new(Registry::new(kinds)),
         admission: Arc::from([]),
         converters: Arc::from([]),
         seams: Seams::system(),
     }
+}
+
+/// All built-in kinds without rules and columns of their own.
+pub(crate) fn plain_kinds() -> Kinds {
+    Kinds::new(builtin_rows(BuiltinHooks {
+        strategy: |_, _| Arc::new(Plain),
+        columns: |_, _| Vec::new(),
+    }))
 }
 
 /// A request of an administrator on a path `group/version/namespace/resource/name/subresource`, with a JSON body.

@@ -54,6 +54,10 @@ pub enum Command {
     Up(Up),
     /// Try Koinon: a hub, two member clusters, three cells and the Foo example, all in this process
     Playground(Playground),
+    /// Install Koinon on an existing Kubernetes cluster, which becomes the hub; run it again to upgrade
+    Init(Init),
+    /// Take Koinon off a cluster that `init` installed it on; definitions and objects stay unless --purge
+    Deinit(Deinit),
     /// Register a member cluster with the hub
     Join(Join),
     /// Take a member cluster away from the hub
@@ -101,9 +105,60 @@ pub struct Playground {
     pub no_tui: bool,
 }
 
-/// `fedctl join`.
+/// `fedctl init`.
 #[derive(Args, Debug)]
-pub struct Join {
+pub struct Init {
+    /// Webhook and controller run outside the cluster, and its API server reaches the webhook at this URL
+    #[arg(long, value_name = "https://HOST:PORT")]
+    pub external_webhook_url: Option<String>,
+    /// Where the images come from
+    #[arg(long, value_name = "NAME", default_value = "koinon")]
+    pub registry: String,
+    /// Tag of the images
+    #[arg(long, value_name = "TAG", default_value = env!("CARGO_PKG_VERSION"))]
+    pub tag: String,
+    /// Replicas of the webhook
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub webhook_replicas: u32,
+    /// Replicas of the controller, of which one leads
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub controller_replicas: u32,
+    /// Make nothing: print what would be applied (client), or let the API server say what would become of it (server)
+    #[arg(long, value_name = "WHERE", default_value = "none")]
+    pub dry_run: DryRun,
+    /// Wait until the API server is served by the webhook
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to wait, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    pub timeout: u64,
+}
+
+/// The forms of `--dry-run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Do it.
+    None,
+    /// Only print.
+    Client,
+    /// Ask the API server.
+    Server,
+}
+
+/// `fedctl deinit`.
+#[derive(Args, Debug)]
+pub struct Deinit {
+    /// Also delete all definitions and the namespace; refused while clusters, cells or anything federated is there
+    #[arg(long)]
+    pub purge: bool,
+    /// Show what would be deleted, delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A member cluster on the command line.
+#[derive(Args, Clone, Debug)]
+pub struct MemberArgs {
     /// Name of the cluster on the hub
     pub name: String,
     /// Kubeconfig of the member
@@ -115,6 +170,14 @@ pub struct Join {
     /// Name of the hub as it appears in the member's objects
     #[arg(long, default_value = "koinon", value_name = "NAME")]
     pub host_cluster_name: String,
+}
+
+/// `fedctl join`.
+#[derive(Args, Debug)]
+pub struct Join {
+    /// The member
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// Name of the Secret on the hub that holds the member's token [default: NAME-<random>]
     #[arg(long, value_name = "NAME")]
     pub secret_name: Option<String>,
@@ -132,17 +195,9 @@ pub struct Join {
 /// `fedctl unjoin`.
 #[derive(Args, Debug)]
 pub struct Unjoin {
-    /// Name of the cluster on the hub
-    pub name: String,
-    /// Kubeconfig of the member
-    #[arg(long, value_name = "FILE")]
-    pub cluster_kubeconfig: Option<PathBuf>,
-    /// Context of the member in that kubeconfig [default: NAME if there is such a context, else the current one]
-    #[arg(long, value_name = "CONTEXT")]
-    pub cluster_context: Option<String>,
-    /// Name of the hub as it appears in the member's objects
-    #[arg(long, default_value = "koinon", value_name = "NAME")]
-    pub host_cluster_name: String,
+    /// The member
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// Go on when the member cannot be reached or objects are missing
     #[arg(long)]
     pub force: bool,

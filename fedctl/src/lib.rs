@@ -12,8 +12,10 @@ mod print;
 mod registration;
 mod resolve;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
@@ -47,6 +49,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Up(args) => local::up(&args).await,
         Command::Playground(args) => local::playground(&args).await,
+        Command::Init(args) => commands::init(global, &args).await,
+        Command::Deinit(args) => commands::deinit(global, &args).await,
         Command::Join(args) => commands::join(global, &args).await,
         Command::Unjoin(args) => commands::unjoin(global, &args).await,
         Command::Enable(args) => commands::enable(global, &args).await,
@@ -55,9 +59,18 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Federate(args) => commands::federate(global, &args).await,
         Command::Mask(command) => commands::mask(global, &command).await,
         Command::Status(args) => commands::status(global, &args).await,
-        Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "fedctl", &mut std::io::stdout());
-            Ok(())
+        Command::Completion { shell } => completion(shell),
+    }
+}
+
+/// Prints the script. Whoever reads it may stop early.
+fn completion(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "fedctl", &mut script);
+    match std::io::stdout().write_all(&script) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot print the script")
         }
+        _ => Ok(()),
     }
 }

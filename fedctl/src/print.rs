@@ -1,6 +1,9 @@
-//! How fedctl prints: tables like kubectl's, objects as JSON or YAML, errors with their causes.
+//! How fedctl prints: tables like kubectl's, objects as JSON or YAML, states of members, errors with their causes.
 
 use anyhow::Context;
+use federation_api::federated::MemberEntry;
+use federation_api::federated::northbound::Status as ObjectStatus;
+use kube::api::DynamicObject;
 use serde::Serialize;
 
 use crate::cli::Output;
@@ -54,6 +57,24 @@ pub(crate) fn list<T: Serialize>(output: Option<Output>, items: &[T]) -> anyhow:
 /// Prints rows under headings, columns as wide as their widest cell, three spaces apart.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
     print!("{}", format_table(headings, rows));
+}
+
+/// What the hub says of a federated object, read as v1; empty if it says nothing yet.
+pub(crate) fn status(object: &DynamicObject) -> ObjectStatus {
+    object
+        .data
+        .get("status")
+        .and_then(|status| serde_json::from_value(status.clone()).ok())
+        .unwrap_or_default()
+}
+
+/// How the object stands in one member, in a word.
+pub(crate) fn state(entry: &MemberEntry) -> String {
+    entry
+        .reason
+        .as_ref()
+        .or(entry.status.as_ref())
+        .map_or_else(|| "OK".to_owned(), ToString::to_string)
 }
 
 fn format_table(headings: &[&str], rows: &[Vec<String>]) -> String {

@@ -3,7 +3,6 @@
 //! The objects and their names are `kubefedctl`'s, so that a cluster joined by either can be unjoined by either.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -16,6 +15,7 @@ use kube::config::Kubeconfig;
 use kube::{Client, Config};
 use serde_json::{Value, json};
 
+use crate::cli::MemberArgs;
 use crate::hub;
 use crate::objects::{delete, ensure};
 
@@ -55,21 +55,13 @@ pub(crate) struct Member {
 
 impl Member {
     /// Connects to the member that a kubeconfig's context names: the given one, the one called like the cluster, or the current one.
-    pub(crate) async fn connect(
-        file: Option<&Path>,
-        context: Option<&str>,
-        name: &str,
-        host: &str,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(args: &MemberArgs) -> anyhow::Result<Self> {
+        let file = args.cluster_kubeconfig.as_deref();
         let kubeconfig = hub::read_kubeconfig(file, false)?;
-        let context = match context {
-            Some(context) => Some(context.to_owned()),
-            None => kubeconfig
-                .contexts
-                .iter()
-                .any(|c| c.name == name)
-                .then(|| name.to_owned()),
-        };
+        let context = args.cluster_context.clone().or_else(|| {
+            let known = kubeconfig.contexts.iter().any(|c| c.name == args.name);
+            known.then(|| args.name.clone())
+        });
         let insecure = is_insecure(&kubeconfig, context.as_deref());
         let config = hub::load(file, context.as_deref(), false).await?;
         let mut member = Self {
@@ -82,7 +74,7 @@ impl Member {
             insecure,
             named: file.is_some() || context.is_some(),
             proxy_url: config.proxy_url.as_ref().map(ToString::to_string),
-            account: format!("{name}-{host}"),
+            account: format!("{}-{}", args.name, args.host_cluster_name),
             member_client: Client::try_from(config)
                 .context("cannot use the member's kubeconfig")?,
         };

@@ -26,3 +26,8 @@ pub const CLUSTER: &str = "koinon.io/cluster";
 /// On a namespace that the cell controller made in a member, and on the hub's `Cell`-owned objects: the cell as
 /// `<cell>.<namespace>`.
 pub const CELL_OWNER: &str = "koinon.io/cell-owner";
+
+/// On definitions and webhook configurations whose `caBundle` the webhook of the add-on form keeps up to date.
+pub const INJECT_CA: &str = "koinon.io/inject-ca";
+/// The value of [`INJECT_CA`].
+pub const INJECT_CA_WEBHOOK: &str = "webhook";

@@ -6,6 +6,7 @@
 //!   (all KubeFed's, field for field) and `Cell`.
 //! - [`federated`]: the generic shape of `Federated<Kind>` objects in both served versions.
 //! - [`crd`]: the CustomResourceDefinitions of our kinds and the generator of `Federated<Kind>` ones.
+//! - [`install`]: what the add-on form installs on an existing cluster.
 //! - [`names`], [`labels`], [`annotations`], [`finalizers`], [`conditions`], [`reasons`], [`events`]: the words.
 //!
 //! What this crate does not do: decide anything (see `federation-core`), talk to anything, or read a clock.
@@ -16,6 +17,7 @@ pub mod crd;
 pub mod events;
 pub mod federated;
 pub mod finalizers;
+pub mod install;
 pub mod kinds;
 pub mod labels;
 pub mod names;

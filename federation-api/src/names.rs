@@ -27,6 +27,19 @@ pub const SECRET_TOKEN_KEY: &str = "token";
 /// Optional key of the CA bundle in a cluster's Secret, used by `join` only.
 pub const SECRET_CA_KEY: &str = "ca.crt";
 
+/// Name of the webhook's Service, Deployment and service account in the add-on form.
+pub const WEBHOOK: &str = "koinon-webhook";
+/// Name of the Secret in which the webhook keeps its CA and its serving certificate.
+pub const WEBHOOK_SECRET: &str = "koinon-webhook-tls";
+/// Name of the ConfigMap in which the webhook publishes what API servers must trust, under [`SECRET_CA_KEY`].
+pub const WEBHOOK_CA: &str = "koinon-webhook-ca";
+/// Path of the webhook that converts.
+pub const WEBHOOK_CONVERT: &str = "/convert";
+/// Path of the webhook that validates.
+pub const WEBHOOK_VALIDATE: &str = "/validate";
+/// Path of the webhook that fills in defaults.
+pub const WEBHOOK_MUTATE: &str = "/mutate";
+
 /// Hub namespaces that are never federated, besides the system namespace itself.
 pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "default"];
 

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, LogFormat, Settings};
-use crate::{logging, serve};
+use crate::webhook::{self, WebhookArgs};
+use crate::{logging, rewrite, serve};
 
 /// Koinon's hub: a Kubernetes API server for federation objects, on a database file.
 #[derive(Clone, Debug, Parser)]
@@ -21,6 +22,13 @@ pub struct Cli {
 enum Command {
     /// Serve the hub until SIGINT or SIGTERM.
     Serve(ServeArgs),
+    /// Seal everything in the database again, with the first provider of its resource and that one's first key.
+    ///
+    /// Takes the same settings as `serve`. Hubs on a shared database may run. A hub on SQLite must not: have it do this itself then, with
+    /// `kubectl create --raw /koinon/v1/rewrite -f /dev/null`.
+    Rewrite(ServeArgs),
+    /// Serve conversion and admission for a hub that is an ordinary Kubernetes cluster, until SIGINT or SIGTERM.
+    Webhook(WebhookArgs),
 }
 
 /// Flags of `serve`. What is not given is taken from the environment, then from the config file, then the default.
@@ -52,6 +60,19 @@ pub struct ServeArgs {
     /// File of static bearer tokens: lines of token,user,uid,"group1,group2".
     #[arg(long, env = "KOINON_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File with an EncryptionConfiguration, as kube-apiserver takes it: what is sealed in the database, and with which keys [default:
+    /// <data-dir>/encryption.yaml, made with a new key for Secrets].
+    #[arg(long, env = "KOINON_ENCRYPTION_PROVIDER_CONFIG", value_name = "FILE")]
+    encryption_provider_config: Option<PathBuf>,
+    /// Follow changes of that file [default: false].
+    #[arg(
+        long,
+        env = "KOINON_ENCRYPTION_PROVIDER_CONFIG_AUTOMATIC_RELOAD",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    encryption_provider_config_automatic_reload: Option<bool>,
     /// How log lines look [default: text].
     #[arg(long, env = "KOINON_LOG_FORMAT", value_enum)]
     log_format: Option<LogFormat>,
@@ -81,6 +102,9 @@ impl ServeArgs {
             advertise_url: self.advertise_url,
             kubeconfig: self.kubeconfig,
             token_file: self.token_file,
+            encryption_provider_config: self.encryption_provider_config,
+            encryption_provider_config_automatic_reload: self
+                .encryption_provider_config_automatic_reload,
             log_format: self.log_format,
             log: self.log,
             shutdown_delay_seconds: self.shutdown_delay_seconds,
@@ -91,7 +115,14 @@ impl ServeArgs {
 
 /// The whole program: 0 after a clean shutdown, 2 for settings that cannot be used, 1 for everything else.
 pub async fn main(cli: Cli) -> ExitCode {
-    let Command::Serve(arguments) = cli.command;
+    match cli.command {
+        Command::Serve(arguments) => hub(arguments).await,
+        Command::Rewrite(arguments) => seal_again(arguments).await,
+        Command::Webhook(arguments) => webhook(arguments).await,
+    }
+}
+
+async fn hub(arguments: ServeArgs) -> ExitCode {
     let config = match arguments.into_config() {
         Ok(config) => config,
         Err(error) => return failed(&error, 2),
@@ -100,6 +131,34 @@ pub async fn main(cli: Cli) -> ExitCode {
         return failed(&*error, 2);
     }
     match serve::serve(config, serve::signal()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+async fn seal_again(arguments: ServeArgs) -> ExitCode {
+    let config = match arguments.into_config() {
+        Ok(config) => config,
+        Err(error) => return failed(&error, 2),
+    };
+    if let Err(error) = logging::init(config.log_format, &config.log) {
+        return failed(&*error, 2);
+    }
+    match rewrite::rewrite(&config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+async fn webhook(arguments: WebhookArgs) -> ExitCode {
+    if let Err(error) = logging::init(arguments.log_format, &arguments.log) {
+        return failed(&*error, 2);
+    }
+    let (config, client) = match arguments.into_config().await {
+        Ok(settled) => settled,
+        Err(error) => return failed(&error, 2),
+    };
+    match webhook::serve(config, client, serve::signal()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error, 1),
     }
@@ -155,7 +214,9 @@ mod tests {
             "--data-dir",
             "/b",
         ]);
-        let Command::Serve(arguments) = cli.command;
+        let Command::Serve(arguments) = cli.command else {
+            panic!("another command")
+        };
         let config = arguments.into_config().unwrap();
         assert_eq!(config.data_dir, PathBuf::from("/b"));
         assert_eq!(config.listen.port(), 1);

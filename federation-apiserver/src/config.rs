@@ -33,6 +33,10 @@ pub struct Config {
     pub kubeconfig: PathBuf,
     /// A file of static bearer tokens in the form of kube-apiserver's `--token-auth-file`.
     pub token_file: Option<PathBuf>,
+    /// An `EncryptionConfiguration`; without one, the hub makes one of its own in the data directory.
+    pub encryption_config: Option<PathBuf>,
+    /// Whether changes of that file are followed. Those of the hub's own always are.
+    pub encryption_config_reload: bool,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are: a level or a `tracing` filter.
@@ -51,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) advertise_url: Option<String>,
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) token_file: Option<PathBuf>,
+    pub(crate) encryption_provider_config: Option<PathBuf>,
+    pub(crate) encryption_provider_config_automatic_reload: Option<bool>,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) log: Option<String>,
     pub(crate) shutdown_delay_seconds: Option<u64>,
@@ -106,6 +112,12 @@ impl Settings {
             advertise_url: self.advertise_url.or(other.advertise_url),
             kubeconfig: self.kubeconfig.or(other.kubeconfig),
             token_file: self.token_file.or(other.token_file),
+            encryption_provider_config: self
+                .encryption_provider_config
+                .or(other.encryption_provider_config),
+            encryption_provider_config_automatic_reload: self
+                .encryption_provider_config_automatic_reload
+                .or(other.encryption_provider_config_automatic_reload),
             log_format: self.log_format.or(other.log_format),
             log: self.log.or(other.log),
             shutdown_delay_seconds: self.shutdown_delay_seconds.or(other.shutdown_delay_seconds),
@@ -127,6 +139,10 @@ impl Settings {
                 .kubeconfig
                 .unwrap_or_else(|| data_dir.join("kubeconfig")),
             token_file: self.token_file,
+            encryption_config: self.encryption_provider_config,
+            encryption_config_reload: self
+                .encryption_provider_config_automatic_reload
+                .unwrap_or(false),
             log_format: self.log_format.unwrap_or_default(),
             log: self.log.unwrap_or_else(|| "info".to_owned()),
             shutdown_delay_seconds: self.shutdown_delay_seconds.unwrap_or(0),

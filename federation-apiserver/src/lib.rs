@@ -1,6 +1,7 @@
 //! The hub: the `apiserver` library with Koinon's kinds, conversion and admission.
 //!
 //! - [`hub_builder`] is the hub as a part: what `fedctl up` and the playground embed.
+//! - [`webhook`] is conversion and admission alone, for a hub that is an ordinary Kubernetes cluster.
 //! - [`serve`] runs a hub with a [`Config`] until it is told to stop; [`main`] is the program around it.
 //!
 //! What this crate does not do: decide. Conversion and validation are pure functions of `federation-core`; here they
@@ -10,11 +11,15 @@ mod admission;
 mod cli;
 mod config;
 mod conversion;
+mod encryption;
 mod hub;
 mod logging;
+mod rewrite;
 mod serve;
+pub mod webhook;
 
 pub use cli::{Cli, ServeArgs, main};
 pub use config::{Config, ConfigError, LogFormat};
+pub use encryption::{Encryption, EncryptionError};
 pub use hub::hub_builder;
 pub use serve::{ServeError, open_hub, serve};

@@ -1,5 +1,6 @@
 //! A hub from its settings to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use apiserver::auth::{TokenFileError, TokenTable};
@@ -7,10 +8,12 @@ use apiserver::seams::Seams;
 use apiserver::server::{CertificatesError, StartError};
 use apiserver::{Certificates, ServerHandle};
 use apiserver_store::{
-    OpenError, SqliteBackend, SqliteOpenError, SqliteOptions, Store, StoreOptions,
+    Backend, BackendError, OpenError, SqliteBackend, SqliteOpenError, SqliteOptions, Store,
+    StoreOptions,
 };
 
 use crate::config::Config;
+use crate::encryption::{Encryption, EncryptionError, RewriteHandler};
 use crate::hub::hub_builder;
 
 /// Name of the cluster and the context in the administrator's kubeconfig.
@@ -24,6 +27,12 @@ pub enum ServeError {
     /// The database cannot be opened.
     #[error("the data directory cannot be used")]
     Database(#[source] SqliteOpenError),
+    /// The database cannot be read.
+    #[error("the database cannot be read")]
+    Read(#[source] BackendError),
+    /// Values cannot be sealed as configured.
+    #[error("encryption at rest cannot be set up")]
+    Encryption(#[source] EncryptionError),
     /// The store cannot be read.
     #[error("the store cannot be opened")]
     Store(#[source] OpenError),
@@ -53,13 +62,13 @@ pub async fn open_hub(config: &Config) -> Result<ServerHandle, ServeError> {
     let seams = Seams::system();
     let certificates = Certificates::open(&config.data_dir.join("pki"), &config.hosts, &seams)
         .map_err(ServeError::Certificates)?;
-    let backend = SqliteBackend::open(SqliteOptions::new(config.data_dir.join("store")))
-        .await
-        .map_err(ServeError::Database)?;
-    let store = Store::open(backend, StoreOptions::default())
-        .await
-        .map_err(ServeError::Store)?;
-    let started = hub_builder(store.clone(), certificates)
+    let (store, encryption) = open_store(config).await?;
+    let mut builder = hub_builder(store.clone(), certificates)
+        .extension(Arc::new(RewriteHandler::new(store.clone())));
+    for check in Arc::new(encryption).checks() {
+        builder = builder.check(check);
+    }
+    let started = builder
         .seams(seams)
         .listen(config.listen)
         .tokens(tokens)
@@ -79,6 +88,31 @@ pub async fn open_hub(config: &Config) -> Result<ServerHandle, ServeError> {
         return Err(error);
     }
     Ok(hub)
+}
+
+/// Opens the database with encryption at rest as configured.
+pub(crate) async fn open_store(config: &Config) -> Result<(Store, Encryption), ServeError> {
+    let backend = SqliteBackend::open(SqliteOptions::new(config.data_dir.join("store")))
+        .await
+        .map_err(ServeError::Database)?;
+    let backend: Arc<dyn Backend> = Arc::new(backend);
+    let encryption = match &config.encryption_config {
+        Some(path) => Encryption::from_file(path, config.encryption_config_reload).await,
+        None => {
+            let shared = backend.sharing().is_some();
+            let head = backend.head().await.map_err(ServeError::Read)?;
+            Encryption::own(&config.data_dir, shared && head.revision.get() > 0).await
+        }
+    };
+    let encryption = encryption.map_err(ServeError::Encryption)?;
+    let options = StoreOptions {
+        seals: encryption.seals(),
+        ..StoreOptions::default()
+    };
+    let store = Store::open_any(backend, options)
+        .await
+        .map_err(ServeError::Store)?;
+    Ok((store, encryption))
 }
 
 fn write_kubeconfig(hub: &ServerHandle, config: &Config) -> Result<(), ServeError> {

@@ -103,6 +103,83 @@ spec:
   template: {spec: {name: jack}}
 ";
 
+/// A selector of cells means cells of the object's namespace, and shows in each version in its own words.
+fn select_cells(d: &Path) {
+    let own = json!({"matchLabels": {"region": "hz"}});
+    let object = json!({"apiVersion": "types.kubefed.io/v1", "kind": "FederatedFoo",
+        "metadata": {"name": "by-label", "namespace": "bank-prod"},
+        "spec": {"topologyType": "cell", "placement": {"topologySelector": own},
+            "placementMask": {"topologySelector": {}}}});
+    works(d, "create -f -", &object.to_string());
+    let read = |version: &str| -> Value {
+        let arguments =
+            format!("-n bank-prod get federatedfoos.{version}.types.kubefed.io by-label -o json");
+        serde_json::from_str(&works(d, &arguments, "")).unwrap()
+    };
+    let (north, south) = (read("v1"), read("v1beta1"));
+    assert_eq!(north["spec"], object["spec"]);
+    let all = json!({"koinon.io/cell-namespace": "bank-prod"});
+    let some = json!({"koinon.io/cell-namespace": "bank-prod", "region": "hz"});
+    assert_eq!(
+        south["spec"],
+        json!({"placement": {"clusterSelector": {"matchLabels": some}},
+            "placementMask": {"clusterSelector": {"matchLabels": all}}})
+    );
+    works(d, "-n bank-prod delete federatedfoo by-label", "");
+}
+
+/// What cannot mean anything is refused with the field that is wrong.
+fn write_nonsense(d: &Path) {
+    let empty = "apiVersion: types.kubefed.io/v1\nkind: FederatedFoo\n\
+                 metadata: {name: empty, namespace: bank-prod}\nspec: null\n";
+    let refused = fails(d, "create -f -", empty);
+    assert!(refused.contains("spec: Required value"), "{refused}");
+    let own = json!({"apiVersion": "core.kubefed.io/v1beta1", "kind": "FederatedTypeConfig",
+        "metadata": {"name": "federatedfoos.types.kubefed.io", "namespace": "kube-federation-system"},
+        "spec": {"propagation": "Enabled",
+            "targetType": {"group": "types.kubefed.io", "version": "v1", "kind": "FederatedFoo",
+                "pluralName": "federatedfoos", "scope": "Namespaced"},
+            "federatedType": {"group": "types.kubefed.io", "version": "v1beta1",
+                "kind": "FederatedFederatedFoo", "pluralName": "federatedfederatedfoos", "scope": "Namespaced"}}});
+    let refused = fails(d, "create -f -", &own.to_string());
+    assert!(refused.contains("spec.targetType.group"), "{refused}");
+}
+
+/// Written by a user instead of by a conversion: the annotation must not break readers of the other version.
+fn forge_residues(d: &Path) {
+    let forged = |residue: &Value| {
+        let mut object: Value = json!({"apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedFoo",
+            "metadata": {"name": "forged", "namespace": "bank-prod"},
+            "spec": {"placement": {"clusters": [{"name": "hz-1"}]}}});
+        object["metadata"]["annotations"] =
+            json!({"koinon.io/conversion-residue": json!({"edits": [residue]}).to_string()});
+        object.to_string()
+    };
+    let clusters = json!([{"name": "hz-1"}]);
+    let mistyped =
+        json!({"path": ["spec", "placement"], "from": {"topologies": clusters}, "to": 7});
+    works(d, "create -f -", &forged(&mistyped));
+    let all = works(
+        d,
+        "-n bank-prod get federatedfoos.v1.types.kubefed.io -o json",
+        "",
+    );
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let shown = &all["items"][0];
+    assert_eq!(shown["spec"]["placement"], json!({"topologies": clusters}));
+
+    let invalid = json!({"path": ["spec", "topologyType"], "from": "cluster", "to": "star"});
+    let refused = fails(d, "replace -f -", &forged(&invalid));
+    let expected = "metadata.annotations[koinon.io/conversion-residue]";
+    assert!(refused.contains(expected), "{refused}");
+    let annotate = "-n bank-prod annotate federatedfoos.v1beta1.types.kubefed.io forged";
+    works(d, &format!("{annotate} koinon.io/conversion-residue-"), "");
+    let refused = fails(d, &format!("{annotate} koinon.io/topology-type=star"), "");
+    let expected = "metadata.annotations[koinon.io/topology-type]";
+    assert!(refused.contains(expected), "{refused}");
+    works(d, "-n bank-prod delete federatedfoo forged", "");
+}
+
 /// Everything that needs the hub and kubectl, off the async runtime.
 fn use_hub(directory: &Path) {
     let d = directory;
@@ -121,6 +198,9 @@ fn use_hub(directory: &Path) {
         "wait --for=condition=Established crd/federatedfoos.types.kubefed.io --timeout=10s",
         "",
     );
+    forge_residues(d);
+    select_cells(d);
+    write_nonsense(d);
     works(d, "apply -f -", CELL);
     works(d, "apply -f -", FOO);
     let read = |version: &str| -> Value {

@@ -9,6 +9,7 @@ use clap::Parser;
 use federation_api::crd::ConversionStrategy;
 use federation_api::names;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::runtime::{self, ControllerConfig};
@@ -56,10 +57,18 @@ pub struct Cli {
     /// Do not elect a leader: for a single process only.
     #[arg(long)]
     no_leader_elect: bool,
-    /// JSON file with the clientConfig of the conversion webhook, for a hub that is an ordinary Kubernetes cluster.
-    /// Without it the hub must be federation-apiserver, which converts by itself.
-    #[arg(long)]
-    conversion_webhook: Option<PathBuf>,
+    /// URL of the conversion webhook, for a hub that is an ordinary Kubernetes cluster and a webhook outside of it, such as
+    /// https://10.0.0.7:9443.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "conversion_webhook_service"
+    )]
+    conversion_webhook_url: Option<String>,
+    /// Service of the conversion webhook, for a hub that is an ordinary Kubernetes cluster. With neither of the two the hub
+    /// must be federation-apiserver, which converts by itself.
+    #[arg(long, value_name = "NAMESPACE/NAME[:PORT]")]
+    conversion_webhook_service: Option<String>,
 }
 
 impl Cli {
@@ -104,16 +113,10 @@ impl Cli {
     }
 
     fn controller_config(self) -> anyhow::Result<ControllerConfig> {
-        let conversion = match &self.conversion_webhook {
-            None => ConversionStrategy::InProcess,
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read {}", path.display()))?;
-                let client_config = serde_json::from_str(&text)
-                    .with_context(|| format!("{} is not JSON", path.display()))?;
-                ConversionStrategy::Webhook { client_config }
-            }
-        };
+        let conversion = conversion(
+            self.conversion_webhook_url.as_deref(),
+            self.conversion_webhook_service.as_deref(),
+        )?;
         Ok(ControllerConfig {
             namespace: self.kubefed_namespace,
             leader_elect: !self.no_leader_elect,
@@ -132,6 +135,32 @@ impl Cli {
             delays: None,
         })
     }
+}
+
+/// How the hub converts, as the flags say.
+fn conversion(url: Option<&str>, service: Option<&str>) -> anyhow::Result<ConversionStrategy> {
+    let path = names::WEBHOOK_CONVERT;
+    let client_config = match (url, service) {
+        (None, None) => return Ok(ConversionStrategy::InProcess),
+        (Some(url), _) => {
+            anyhow::ensure!(
+                url.starts_with("https://"),
+                "--conversion-webhook-url {url}: API servers call only https://"
+            );
+            json!({"url": format!("{}{path}", url.trim_end_matches('/'))})
+        }
+        (None, Some(service)) => {
+            let (namespace, name) = service.split_once('/').with_context(|| {
+                format!("--conversion-webhook-service {service}: not NAMESPACE/NAME[:PORT]")
+            })?;
+            let (name, port) = name.split_once(':').unwrap_or((name, "443"));
+            let port: u16 = port
+                .parse()
+                .with_context(|| format!("--conversion-webhook-service {service}: no port"))?;
+            json!({"service": {"namespace": namespace, "name": name, "port": port, "path": path}})
+        }
+    };
+    Ok(ConversionStrategy::Webhook { client_config })
 }
 
 async fn cancel_on_signal(shutdown: CancellationToken) {
@@ -176,5 +205,29 @@ mod tests {
         let config = cli.controller_config().unwrap();
         assert_eq!(config.namespace, "fed");
         assert_eq!(config.hub_rate.burst, 200);
+    }
+
+    #[test]
+    fn the_webhook_is_a_url_or_a_service() {
+        let config = |url, service| match conversion(url, service).unwrap() {
+            ConversionStrategy::Webhook { client_config } => client_config,
+            ConversionStrategy::InProcess => json!(null),
+        };
+        assert_eq!(config(None, None), json!(null));
+        assert_eq!(
+            config(Some("https://a:1/"), None),
+            json!({"url": "https://a:1/convert"})
+        );
+        assert_eq!(
+            config(None, Some("ns/web:9443")),
+            json!({"service": {"namespace": "ns", "name": "web", "port": 9443, "path": "/convert"}})
+        );
+        for (url, service) in [
+            (Some("http://a"), None),
+            (None, Some("web")),
+            (None, Some("a/b:x")),
+        ] {
+            assert!(conversion(url, service).is_err());
+        }
     }
 }

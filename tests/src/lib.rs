@@ -2,12 +2,14 @@
 //!
 //! The library is the harness: it starts a [`Playground`] (or a plain member, [`MemberServer`]) on a directory of its own, talks to
 //! it with [`Kubectl`] as a person would, waits with a deadline ([`eventually`]) and leaves no process behind, not even when the
-//! test itself is killed ([`Guarded`]). A [`transcript`] is a checked-in terminal session that is run and compared.
+//! test itself is killed ([`Guarded`]). A [`transcript`] is a checked-in terminal session that is run and compared. What is claimed
+//! about Kubernetes is shown on Kubernetes: [`upstream`] starts its own programs.
 //!
 //! It panics instead of returning errors: whatever goes wrong here is a failed test, and the message is for its reader.
 
 pub mod federated;
 pub mod transcript;
+pub mod upstream;
 
 mod guarded;
 mod kubectl;

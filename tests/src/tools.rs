@@ -23,21 +23,11 @@ impl Tools {
     #[must_use]
     pub fn find() -> Option<Self> {
         let told = env::var_os("KOINON_BIN_DIR").map(PathBuf::from);
-        let on_path = || {
-            env::split_paths(&env::var_os("PATH")?)
-                .map(|folder| folder.join("kubectl"))
-                .find(|candidate| candidate.is_file())
-        };
-        let kubectl = match env::var_os("KOINON_KUBECTL") {
-            Some(kubectl) => Some(PathBuf::from(kubectl)),
-            None if told.is_none() => on_path(),
-            None => None,
-        };
-        let Some(kubectl) = kubectl else {
+        let Some(kubectl) = find_kubectl() else {
             skip("kubectl is missing");
             return None;
         };
-        let binaries = told.or_else(beside_the_test).unwrap_or_default();
+        let binaries = told.or_else(binaries_beside).unwrap_or_default();
         for program in ["fedctl", "foo-operator", "examples/serve"] {
             if !binaries.join(program).is_file() {
                 skip(&format!(
@@ -74,12 +64,31 @@ impl Tools {
     }
 }
 
+/// The kubectl that `cargo xtask test` names, or, where it does not run, the one on `PATH`.
+pub(crate) fn find_kubectl() -> Option<PathBuf> {
+    if let Some(kubectl) = env::var_os("KOINON_KUBECTL") {
+        return Some(PathBuf::from(kubectl));
+    }
+    if env::var_os("KOINON_BIN_DIR").is_some() {
+        return None;
+    }
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join("kubectl"))
+        .find(|candidate| candidate.is_file())
+}
+
 /// `target/debug` for a test in `target/debug/deps`.
-fn beside_the_test() -> Option<PathBuf> {
+fn binaries_beside() -> Option<PathBuf> {
     Some(env::current_exe().ok()?.parent()?.parent()?.to_owned())
 }
 
-fn skip(why: &str) {
+/// `target` for a test in `target/debug/deps`.
+pub(crate) fn target_folder() -> Option<PathBuf> {
+    Some(binaries_beside()?.parent()?.to_owned())
+}
+
+/// Notes why a test does not run.
+pub(crate) fn skip(why: &str) {
     assert!(
         env::var("KOINON_REQUIRE_TOOLS").as_deref() != Ok("1"),
         "{why}"

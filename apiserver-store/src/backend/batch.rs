@@ -29,12 +29,16 @@ pub(crate) struct Plan {
     pub(crate) verdicts: Vec<Verdict>,
     /// What to write, in revision order.
     pub(crate) changes: Arc<[Change]>,
+    /// What marks the transaction in the database, if anything does.
+    pub(crate) tag: Option<u64>,
 }
 
 /// Mutations that go through one transaction together.
 #[derive(Debug)]
 pub struct Batch {
     mutations: Vec<Mutation>,
+    tag: Option<u64>,
+    floor: Revision,
     plan: Option<Plan>,
 }
 
@@ -43,8 +47,17 @@ impl Batch {
     pub fn new(mutations: Vec<Mutation>) -> Self {
         Self {
             mutations,
+            tag: None,
+            floor: Revision::ZERO,
             plan: None,
         }
+    }
+
+    /// The same batch, which decides nothing if the counter is below `floor`: then the database has forgotten
+    /// what it once acknowledged, and new changes would get numbers that others already know.
+    #[must_use]
+    pub(crate) fn not_before(self, floor: Revision) -> Self {
+        Self { floor, ..self }
     }
 
     /// The keys whose current records [`Batch::plan`] needs, each once, in order.
@@ -55,14 +68,24 @@ impl Batch {
             .collect()
     }
 
+    /// Names the transaction that is to carry this batch, before [`Batch::plan`]: no other transaction has that
+    /// number, and the log will show it. Backends that one process has to itself need none.
+    pub fn set_tag(&mut self, tag: u64) {
+        self.tag = Some(tag);
+    }
+
     /// Decides, given the counter and the current records of [`Batch::keys`] (those that exist), both read
     /// after the counter row was locked. Returns the changes to write; their revisions follow `base` without
-    /// a gap.
+    /// a gap. A backend that tries a failed transaction again plans again; the last plan counts.
     pub fn plan(
         &mut self,
         base: Revision,
         current: impl IntoIterator<Item = Record>,
     ) -> Arc<[Change]> {
+        if base < self.floor {
+            self.plan = None;
+            return Arc::default();
+        }
         let mut state: HashMap<Key, Record> = current
             .into_iter()
             .map(|record| (record.key.clone(), record))
@@ -88,6 +111,7 @@ impl Batch {
             base,
             verdicts,
             changes: changes.clone(),
+            tag: self.tag,
         });
         changes
     }
@@ -204,5 +228,13 @@ mod tests {
             (14, ChangeKind::Created, 14, None),
         ];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn nothing_is_decided_on_a_counter_that_went_back() {
+        let mut batch =
+            Batch::new(vec![put("a", Expect::Absent, "1")]).not_before(Revision::new(5));
+        assert!(batch.plan(Revision::new(4), []).is_empty());
+        assert!(batch.into_plan().is_none());
     }
 }

@@ -15,6 +15,8 @@ pub enum Problem {
     Io,
     /// What was read cannot be what was written.
     Damaged,
+    /// A value cannot be sealed or opened: the database itself is well.
+    Sealing,
     /// The store was closed.
     Closed,
     /// Anything else; the source says what.
@@ -29,6 +31,7 @@ impl fmt::Display for Problem {
             Self::Busy => "the database is locked by another program",
             Self::Io => "reading or writing the database failed",
             Self::Damaged => "the database is damaged",
+            Self::Sealing => "a value cannot be sealed or opened",
             Self::Closed => "the store is closed",
             Self::Other => "the database reported an error",
         })
@@ -64,6 +67,11 @@ impl BackendError {
     pub fn problem(&self) -> Problem {
         self.problem
     }
+}
+
+/// What was read cannot be what was written.
+pub(crate) fn damaged(what: impl Into<String>) -> BackendError {
+    BackendError::new(Problem::Damaged, what.into())
 }
 
 /// How a write transaction failed.

@@ -8,15 +8,19 @@
 mod batch;
 mod error;
 mod memory;
+mod rows;
+mod sql_error;
 mod value;
 
-pub(crate) use batch::Plan;
 pub use batch::{Batch, Conflict};
+pub(crate) use batch::{Plan, Verdict};
+pub(crate) use error::damaged;
 pub use error::{BackendError, Problem, TransactError};
 pub use memory::MemoryBackend;
+pub(crate) use rows::{Cells, RowReader, count, kind_to_sql, merge, revision, to_sql};
 pub(crate) use value::ValueCodec;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
@@ -53,6 +57,30 @@ pub struct PageLimit {
     /// No further entry once the values so far sum up to this.
     pub bytes: usize,
 }
+
+/// A transaction of which it is not known whether it was committed.
+#[derive(Clone, Copy, Debug)]
+pub struct Doubt<'a> {
+    /// The counter that it was planned on.
+    pub base: Revision,
+    /// What it was to write; never empty.
+    pub changes: &'a [Change],
+    /// Its [`Batch::set_tag`].
+    pub tag: Option<u64>,
+}
+
+/// How a process learns of what others commit on the same database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    /// How soon to look again after there was something new.
+    pub soonest: Duration,
+    /// How long to wait at most before looking again, after there was nothing for long.
+    pub latest: Duration,
+}
+
+/// How far the counter is raised when numbers that were given out may have been lost: farther than any hub writes
+/// between a backup and its restore.
+pub(crate) const JUMP: u64 = 1 << 32;
 
 /// Which records to list at an old revision.
 #[derive(Clone, Copy, Debug)]
@@ -122,13 +150,15 @@ impl fmt::Debug for Snapshot {
 /// All methods may be called at the same time; a backend orders writes by itself. Every method's future may
 /// be dropped at any point: then its transaction happens wholly or not at all. Errors are for trouble with
 /// the database; being too old or in the future is judged by the store from the [`Head`] that reads return.
+///
+/// Values are opaque, and may be sealed. A wrapper passes on every method, also those that have a default.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     /// Reads the counter row.
     async fn head(&self) -> Result<Head, BackendError>;
 
     /// Runs one write transaction, in this order: lock the counter row, before anything else is read; read the
-    /// current records of [`Batch::keys`]; call [`Batch::plan`] exactly once; if it returned changes, apply
+    /// current records of [`Batch::keys`]; call [`Batch::plan`]; if it returned changes, apply
     /// them to the current objects, append them to the log, and set the counter to the last one's revision;
     /// commit durably. Without changes nothing is written.
     ///
@@ -141,11 +171,61 @@ pub trait Backend: Send + Sync + 'static {
     /// committed and visible, or can no longer become so, not even by a crash.
     async fn recover(&self) -> Result<Head, BackendError>;
 
+    /// After [`Backend::recover`]: whether the doubtful transaction was committed; `None` if the log no longer
+    /// reaches back to where it would be. As it stands, compares what the log has there with what was to be
+    /// written: right where nobody else can have written the same.
+    async fn wrote(&self, doubt: Doubt<'_>) -> Result<Option<bool>, BackendError> {
+        let through = doubt
+            .changes
+            .last()
+            .map_or(doubt.base, |last| last.revision);
+        let mut cursor = doubt.base;
+        let mut left = doubt.changes;
+        while cursor < through {
+            let limit = PageLimit {
+                entries: left.len(),
+                bytes: usize::MAX,
+            };
+            let page = self.log(cursor, through, limit).await?;
+            if page.head.compacted > doubt.base {
+                return Ok(None);
+            }
+            let Some(end) = page.value.last() else {
+                return Ok(Some(false));
+            };
+            cursor = end.revision;
+            let Some(rest) = left.strip_prefix(&*page.value) else {
+                return Ok(Some(false));
+            };
+            left = rest;
+        }
+        Ok(Some(true))
+    }
+
+    /// Whether, and how, other processes may write the same database at the same time; `None` if none can.
+    fn sharing(&self) -> Option<Sharing> {
+        None
+    }
+
+    /// Returns when someone says that there is something new in the database: a hint to look, which may come too
+    /// often or never. May be dropped at any time without losing one that comes later.
+    async fn hint(&self) {
+        std::future::pending().await
+    }
+
+    /// Leaves lost revisions behind: if the counter is below `told`, raises it far above, starts a new epoch, and
+    /// declares all that was before compacted; otherwise, or if someone else has done so, changes nothing. Objects
+    /// stay as they are. Returns the head after that. Asked only of backends that are shared.
+    async fn jump(&self, told: Revision) -> Result<Head, BackendError> {
+        let what = format!("cannot leave revision {told} behind");
+        Err(BackendError::new(Problem::Other, what))
+    }
+
     /// Begins to read all current records in key order.
     async fn load(&self) -> Result<Snapshot, BackendError>;
 
     /// Log entries with `after < revision <= through`, oldest first, as many as the limit lets pass. The head
-    /// belongs to the same view, so entries are complete if `after >= head.compacted`.
+    /// belongs to the same view or to a later one, so entries are complete if `after >= head.compacted`.
     async fn log(
         &self,
         after: Revision,

@@ -1,7 +1,8 @@
 //! The one place where values pass to and from SQL.
 //!
-//! A stored value is one byte that names its form, then the value in that form. There is only the plain form
-//! yet; sealed ones get numbers of their own, so that both can stand side by side in one database.
+//! A stored value is one byte that names its form, then the value in that form. There is only one form yet: as it
+//! is, or as [`Seals`](crate::Seals) made it. Sealing is not done here but before the transaction, so that a backend never
+//! has what it must not store.
 
 use bytes::Bytes;
 
@@ -16,7 +17,7 @@ const PLAIN: u8 = 0;
 pub(crate) struct ValueCodec;
 
 impl ValueCodec {
-    /// What to store for `value`. The key is there to be bound to the sealed value, and to choose by.
+    /// What to store for `value`. The key is there to choose a form by.
     pub(crate) fn encode(self, _key: &Key, value: &Bytes) -> Vec<u8> {
         let mut stored = Vec::with_capacity(value.len() + 1);
         stored.push(PLAIN);

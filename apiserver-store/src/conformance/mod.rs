@@ -5,6 +5,7 @@
 //! there ever was. They panic with what they found, as tests do.
 
 mod compaction;
+pub mod databases;
 mod history;
 mod lifecycle;
 mod model;
@@ -31,6 +32,11 @@ use crate::{
 pub trait Fixture: Send + Sync + Sized {
     /// The backend under test.
     type Backend: Backend;
+
+    /// Whether what it takes is there; if not, it says so, and the checks return at once.
+    fn available() -> bool {
+        true
+    }
 
     /// A new, empty place. What it needs is released when the fixture is dropped.
     async fn new() -> Self;
@@ -69,7 +75,9 @@ macro_rules! conformance_suite {
         $(
             #[tokio::test]
             async fn $check() {
-                $crate::conformance::$check::<$fixture>().await;
+                if <$fixture as $crate::conformance::Fixture>::available() {
+                    $crate::conformance::$check::<$fixture>().await;
+                }
             }
         )*
     };

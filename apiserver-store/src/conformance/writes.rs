@@ -91,13 +91,15 @@ pub async fn a_mutation_happens_only_if_its_expectation_is_met<F: Fixture>() {
     store.close().await;
 }
 
-/// A key without a resource or a name names nothing.
+/// A key without a resource or a name names nothing; one that not every backend can hold is refused by all.
 pub async fn incomplete_keys_are_refused<F: Fixture>() {
     let fixture = F::new().await;
     let store = open(&fixture).await;
     for key in [
         Key::new("", "default", "a"),
         Key::new("/configmaps", "default", ""),
+        Key::new("/configmaps", "default", "a\0b"),
+        Key::new("/configmaps", "default", "n".repeat(513)),
     ] {
         let refused = store.commit(put(&key, Expect::Absent, "{}")).await;
         assert!(

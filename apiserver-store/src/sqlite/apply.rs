@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, query_builder::Separated};
 
-use super::rows::{self, RowReader, kind_to_sql, to_sql};
-use crate::{BackendError, Batch, Change, ChangeKind, Key, Record, backend::ValueCodec};
+use super::rows;
+use crate::{
+    BackendError, Batch, Change, ChangeKind, Key, Record,
+    backend::{RowReader, ValueCodec, kind_to_sql, to_sql},
+};
 
 /// Rows per statement. Each number of rows up to this is a statement of its own in the connection's cache,
 /// which holds a hundred.

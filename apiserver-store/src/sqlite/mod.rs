@@ -40,6 +40,10 @@ impl Backend for SqliteBackend {
         self.write_barrier().await
     }
 
+    async fn jump(&self, told: Revision) -> Result<Head, BackendError> {
+        self.leave_behind(told).await
+    }
+
     async fn load(&self) -> Result<Snapshot, BackendError> {
         self.read_all().await
     }

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 
-use super::{
-    SqliteBackend,
-    rows::{self, RowReader, to_sql},
-};
+use super::{SqliteBackend, rows};
 use crate::{
     At, BackendError, Change, Head, Key, ListQuery, Page, PageLimit, Record, Revision, Snapshot,
-    backend::ValueCodec,
+    backend::{RowReader, ValueCodec, count, merge, to_sql},
 };
 
 /// How much of the objects is read at once while loading them all.
@@ -222,26 +219,4 @@ async fn list(
         .map(|row| reader.record(&row?))
         .try_collect()
         .await
-}
-
-/// Two lists in key order, without a key in common, as one.
-fn merge(left: Vec<Record>, right: Vec<Record>) -> Vec<Record> {
-    let mut merged = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    loop {
-        let next = match (left.peek(), right.peek()) {
-            (Some(a), Some(b)) if b.key < a.key => right.next(),
-            (Some(_), _) => left.next(),
-            (None, _) => right.next(),
-        };
-        match next {
-            Some(record) => merged.push(record),
-            None => return merged,
-        }
-    }
-}
-
-/// A number of rows for SQL.
-fn count(rows: usize) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
 }

@@ -3,14 +3,11 @@
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::MutexGuard;
 
-use super::{
-    SqliteBackend,
-    apply::apply_batch,
-    error::failed_commit,
-    open::connect_writer,
-    rows::{self, to_sql},
+use super::{SqliteBackend, apply::apply_batch, error::failed_commit, open::connect_writer, rows};
+use crate::{
+    BackendError, Batch, Head, Revision, TransactError,
+    backend::{JUMP, to_sql},
 };
-use crate::{BackendError, Batch, Head, Revision, TransactError};
 
 /// The write connection for one transaction. Unless [`Held::keep`] is called it is thrown away afterwards: after
 /// any error a fresh connection is the one state that is certainly sound.
@@ -68,6 +65,24 @@ impl SqliteBackend {
         sqlx::query("UPDATE rev SET rv = rv WHERE id = 1")
             .execute(&mut *tx)
             .await?;
+        let head = rows::head(&mut tx).await?;
+        tx.commit().await?;
+        held.keep();
+        Ok(head)
+    }
+
+    pub(super) async fn leave_behind(&self, told: Revision) -> Result<Head, BackendError> {
+        let mut held = self.hold_writer().await?;
+        let mut tx = begin(held.connection()).await?;
+        let raised = Revision::new(told.get() + JUMP);
+        sqlx::query(
+            "UPDATE rev SET rv = ?, compacted = ?, epoch = epoch + 1 WHERE id = 1 AND rv < ?",
+        )
+        .bind(to_sql(raised))
+        .bind(to_sql(raised))
+        .bind(to_sql(told))
+        .execute(&mut *tx)
+        .await?;
         let head = rows::head(&mut tx).await?;
         tx.commit().await?;
         held.keep();

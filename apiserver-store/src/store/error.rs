@@ -19,8 +19,8 @@ pub enum CommitError {
         /// What is there instead, as the latest commit left it.
         current: Option<Record>,
     },
-    /// The key has no resource or no name. Nothing was written.
-    #[error("not a complete key: {0}")]
+    /// The key has no resource or no name, or is too long. Nothing was written.
+    #[error("not a key that can be stored: {0}")]
     InvalidKey(Key),
     /// The database would not take it. Nothing was written; it may be tried again.
     #[error("the store cannot write")]

@@ -21,6 +21,8 @@ pub(super) struct Progress {
     pub(super) committed: Revision,
     /// Everything up to here may be gone from the log.
     pub(super) compacted: Revision,
+    /// Which run of revisions these belong to.
+    pub(super) epoch: u64,
     /// Nothing will be added any more.
     pub(super) closed: bool,
 }
@@ -46,7 +48,7 @@ impl Feed {
         let Head {
             revision: committed,
             compacted,
-            ..
+            epoch,
         } = head;
         let recent = Recent {
             batches: VecDeque::new(),
@@ -58,6 +60,7 @@ impl Feed {
             progress: watch::Sender::new(Progress {
                 committed,
                 compacted,
+                epoch,
                 closed: false,
             }),
             recent: Mutex::new(recent),
@@ -73,12 +76,46 @@ impl Feed {
         self.progress.subscribe()
     }
 
-    /// Tells everyone of durable changes. Called in revision order, by the writer only.
+    /// Tells everyone of durable, consecutive changes. What was told before is not told again: the writer and the
+    /// follower may both know. What lies between the last one told and the first of these has to be read from
+    /// the log.
     pub(super) fn publish(&self, changes: &Arc<[Change]>) {
-        let Some(last) = changes.last() else { return };
-        self.recent().push(changes, &self.options);
+        let mut recent = self.recent();
+        let committed = self.progress().committed;
+        let new = changes.partition_point(|change| change.revision <= committed);
+        let Some(last) = changes.get(new..).and_then(<[Change]>::last) else {
+            return;
+        };
+        if new == 0 {
+            recent.push(changes, &self.options);
+        } else {
+            recent.push(&changes.iter().skip(new).cloned().collect(), &self.options);
+        }
+        // Under the lock, so that revisions are told in order.
         self.progress
             .send_modify(|progress| progress.committed = last.revision);
+    }
+
+    /// Everything up to `head` is history that cannot be told any more: the log was compacted before it was read
+    /// here, or the numbers jumped because the database lost a part of them. Who follows has to start anew.
+    pub(super) fn skip_to(&self, head: Head) {
+        let mut recent = self.recent();
+        recent.clear();
+        self.progress.send_modify(|progress| {
+            progress.committed = progress.committed.max(head.revision);
+            progress.compacted = progress.compacted.max(head.compacted);
+            progress.epoch = head.epoch;
+        });
+        recent.marks.forget(head.compacted);
+    }
+
+    /// Tells everyone that there are changes, but not which: they have to be read from the log.
+    pub(super) fn publish_unread(&self, changes: &[Change]) {
+        let Some(last) = changes.last() else { return };
+        let mut recent = self.recent();
+        recent.clear();
+        self.progress
+            .send_modify(|progress| progress.committed = progress.committed.max(last.revision));
     }
 
     /// Tells everyone that entries up to `through` can no longer be read.
@@ -116,8 +153,7 @@ impl Recent {
         };
         let end = self.batches.back().and_then(|batch| batch.last());
         if end.is_some_and(|end| end.revision.next() != first.revision) {
-            self.batches.clear();
-            (self.changes, self.bytes) = (0, 0);
+            self.clear();
         }
         let bytes = weight(changes);
         self.changes += changes.len();
@@ -135,6 +171,11 @@ impl Recent {
             self.marks
                 .observe(Instant::now(), last.revision, bytes, policy);
         }
+    }
+
+    fn clear(&mut self) {
+        self.batches.clear();
+        (self.changes, self.bytes) = (0, 0);
     }
 
     fn after(&self, cursor: Revision) -> Option<Arc<[Change]>> {
@@ -219,6 +260,35 @@ mod tests {
             assert_eq!(told(&feed, 5), None);
             assert_eq!(told(&feed, 7), Some(vec![8, 9]));
         }
+    }
+
+    #[test]
+    fn what_two_tell_is_told_once() {
+        let feed = feed(StoreOptions::default());
+        feed.publish(&changes(6..=8));
+        feed.publish(&changes(7..=9));
+        feed.publish(&changes(6..=7));
+        assert_eq!(told(&feed, 5), Some(vec![6, 7, 8]));
+        assert_eq!(told(&feed, 8), Some(vec![9]));
+        assert_eq!(feed.progress().committed, Revision::new(9));
+    }
+
+    #[test]
+    fn after_a_jump_nothing_old_is_told() {
+        let feed = feed(StoreOptions::default());
+        feed.publish(&changes(6..=8));
+        let jumped = Revision::new(1 << 32);
+        feed.skip_to(Head {
+            revision: jumped,
+            compacted: jumped,
+            epoch: 2,
+        });
+        assert_eq!(told(&feed, 5), None);
+        let progress = feed.progress();
+        assert_eq!(
+            (progress.committed, progress.compacted, progress.epoch),
+            (jumped, jumped, 2)
+        );
     }
 
     #[test]

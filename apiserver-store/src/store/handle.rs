@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -11,9 +11,14 @@ use super::{
     ChangeStream, CommitError, CompactError, CompactReport, OpenError, ReadError, StoreOptions,
     compactor::{Compactor, compact},
     feed::Feed,
-    writer::{Job, Trouble, Writer},
+    follow::Follower,
+    job::Job,
+    latest::Latest,
+    writer::{Trouble, Writer},
 };
-use crate::{Backend, BackendError, Head, ListQuery, Mutation, Page, Revision, Snapshot};
+use crate::{
+    Backend, BackendError, Head, ListQuery, Mutation, Page, Revision, Seals, Snapshot, seal::Opened,
+};
 
 /// A revisioned object store. Clones are handles to the same store.
 ///
@@ -25,13 +30,19 @@ pub struct Store {
 }
 
 struct Shared {
+    /// Gives values as they are.
     backend: Arc<dyn Backend>,
+    /// Gives values as they are stored.
+    sealed: Arc<dyn Backend>,
+    seals: Seals,
     feed: Arc<Feed>,
-    epoch: u64,
+    latest: Latest,
+    nudge: Arc<Notify>,
     queue: mpsc::Sender<Job>,
     closing: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     trouble: Trouble,
+    blind: Trouble,
 }
 
 impl std::fmt::Debug for Shared {
@@ -48,7 +59,19 @@ impl Store {
     /// # Errors
     /// [`OpenError::Backend`] if the backend cannot be read.
     pub async fn open(backend: impl Backend, options: StoreOptions) -> Result<Self, OpenError> {
-        let backend: Arc<dyn Backend> = Arc::new(backend);
+        Self::open_any(Arc::new(backend), options).await
+    }
+
+    /// As [`Store::open`], for a backend that was chosen at run time; see [`open_backend`](crate::open_backend).
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_any(
+        sealed: Arc<dyn Backend>,
+        options: StoreOptions,
+    ) -> Result<Self, OpenError> {
+        let seals = options.seals.clone();
+        let backend: Arc<dyn Backend> = Arc::new(Opened::new(sealed.clone(), seals.clone()));
         let head = backend.head().await.map_err(OpenError::Backend)?;
         let feed = Arc::new(Feed::new(head, options.clone()));
         let (queue, queued) = mpsc::channel(options.queue.max(1));
@@ -59,24 +82,43 @@ impl Store {
             closing: closing.subscribe(),
             retention: options.retention.clone(),
         };
-        let trouble = Trouble::default();
+        let (trouble, blind) = (Trouble::default(), Trouble::default());
+        let nudge = Arc::new(Notify::new());
         let writer = Writer {
-            backend: backend.clone(),
+            backend: sealed.clone(),
+            opened: backend.clone(),
             feed: feed.clone(),
             queue: queued,
             closing: closing.subscribe(),
             options,
             trouble: trouble.clone(),
+            nudge: nudge.clone(),
         };
-        let tasks = vec![tokio::spawn(writer.run()), tokio::spawn(compactor.run())];
+        let mut tasks = vec![tokio::spawn(writer.run()), tokio::spawn(compactor.run())];
+        let sharing = backend.sharing();
+        if let Some(sharing) = sharing {
+            let follower = Follower {
+                backend: backend.clone(),
+                feed: feed.clone(),
+                closing: closing.subscribe(),
+                sharing,
+                nudge: nudge.clone(),
+                blind: blind.clone(),
+            };
+            tasks.push(tokio::spawn(follower.run()));
+        }
         let shared = Shared {
             backend,
+            sealed,
+            seals,
             feed,
-            epoch: head.epoch,
+            latest: Latest::default(),
+            nudge,
             queue,
             closing,
             tasks: Mutex::new(tasks),
             trouble,
+            blind,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -92,11 +134,12 @@ impl Store {
     /// # Errors
     /// See [`CommitError`]; only [`CommitError::UnknownOutcome`] leaves it open whether it happened.
     pub async fn commit(&self, mutation: Mutation) -> Result<Revision, CommitError> {
-        if mutation.key.resource.is_empty() || mutation.key.name.is_empty() {
+        if !mutation.key.is_storable() {
             return Err(CommitError::InvalidKey(mutation.key));
         }
         let (reply, answer) = oneshot::channel();
-        let queued = self.shared.queue.send(Job { mutation, reply }).await;
+        let job = Job::new(mutation, &self.shared.seals, reply)?;
+        let queued = self.shared.queue.send(job).await;
         if queued.is_err() {
             return Err(CommitError::Unavailable(BackendError::closed()));
         }
@@ -106,28 +149,56 @@ impl Store {
             .unwrap_or_else(|_| Err(CommitError::UnknownOutcome(BackendError::closed())))
     }
 
+    /// How this store seals values: to replace the rules, to ask plugins for their health.
+    pub fn seals(&self) -> &Seals {
+        &self.shared.seals
+    }
+
+    /// The backend with values as they are stored.
+    pub(super) fn sealed(&self) -> &dyn Backend {
+        &*self.shared.sealed
+    }
+
     /// The highest revision known to be durable in this process. Never falls. Does no I/O.
     pub fn committed(&self) -> Revision {
         self.shared.feed.progress().committed
     }
 
     /// Why the database takes no writes: the last failure, until a write or a probe each second after it has worked.
-    /// Does no I/O.
+    /// Or, if it is shared, why it cannot be seen what other processes commit. Does no I/O.
     pub fn trouble(&self) -> Option<BackendError> {
-        self.shared.trouble.borrow().clone()
+        let trouble = self.shared.trouble.borrow().clone();
+        trouble.or_else(|| self.shared.blind.borrow().clone())
     }
 
-    /// The highest revision that is committed in the database, by whichever process.
+    /// A revision that is at least the highest one that was committed, by whichever process, when this was called:
+    /// who waits until [`Store::committed`] has reached it, which happens by itself, reads consistently.
+    ///
+    /// Asks a database that is shared, once for all who wait to ask, and does no I/O on one that is not.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`].
     pub async fn latest(&self) -> Result<Revision, ReadError> {
-        Ok(self.shared.backend.head().await?.revision)
+        let Shared {
+            backend,
+            feed,
+            nudge,
+            ..
+        } = &*self.shared;
+        if backend.sharing().is_none() {
+            return Ok(self.committed());
+        }
+        let head = self.shared.latest.ask(|| backend.head()).await?;
+        if head.revision != feed.progress().committed {
+            nudge.notify_one();
+        }
+        Ok(head.revision)
     }
 
-    /// Which run of revisions this is: rises when a backup is restored. Does no I/O.
+    /// Which run of revisions this is: rises when a backup is restored, and when the database is found to have lost
+    /// acknowledged writes. Does no I/O.
     pub fn epoch(&self) -> u64 {
-        self.shared.epoch
+        self.shared.feed.progress().epoch
     }
 
     /// Reads all current records, consistent with each other and with the snapshot's revision, in key order.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Seals;
+
 /// How a store batches, buffers and forgets. The defaults suit a server.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -21,6 +23,8 @@ pub struct StoreOptions {
     pub settle_patience: Duration,
     /// When log entries are forgotten by themselves; `None`: only by [`Store::compact`](crate::Store::compact).
     pub retention: Option<Retention>,
+    /// How values are sealed before they reach the backend.
+    pub seals: Seals,
 }
 
 impl Default for StoreOptions {
@@ -33,6 +37,7 @@ impl Default for StoreOptions {
             live_bytes: 16 << 20,
             settle_patience: Duration::from_secs(5),
             retention: Some(Retention::default()),
+            seals: Seals::default(),
         }
     }
 }

@@ -7,27 +7,30 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::writer::{Reply, Writer, refuse};
-use crate::{BackendError, Change, CommitError, PageLimit, Problem, backend::Plan};
+use super::{
+    job::{Reply, Waiting},
+    writer::{Writer, refuse},
+};
+use crate::{BackendError, CommitError, Doubt, backend::Plan};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Writer {
     /// Ends the doubt about `plan` and answers accordingly.
-    pub(super) async fn settle(&mut self, plan: Plan, replies: Vec<Reply>, error: BackendError) {
+    pub(super) async fn settle(&mut self, plan: Plan, mut waiting: Waiting, error: BackendError) {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             base = %plan.base,
             "a commit failed; finding out whether it took place"
         );
         let deadline = Instant::now() + self.options.settle_patience;
-        let mut waiting = Some(replies);
         let mut pause = FIRST_PAUSE;
         loop {
             match self.find_out(&plan).await {
-                Ok(true) => return self.finish(plan, waiting.unwrap_or_default()),
-                Ok(false) => return refuse(waiting.unwrap_or_default(), &error),
+                Ok(Some(true)) => return self.finish(plan, waiting).await,
+                Ok(Some(false)) => return refuse(waiting.replies, &error),
+                Ok(None) => return give_up(waiting.replies, &error),
                 Err(trouble) => {
                     tracing::warn!(
                         error = &trouble as &dyn std::error::Error,
@@ -37,7 +40,7 @@ impl Writer {
             }
             let closing = *self.closing.borrow() || self.closing.has_changed().is_err();
             if closing || Instant::now() >= deadline {
-                give_up(waiting.take().unwrap_or_default(), &error);
+                give_up(std::mem::take(&mut waiting.replies), &error);
                 while let Ok(job) = self.queue.try_recv() {
                     refuse([job.reply], &error);
                 }
@@ -50,31 +53,21 @@ impl Writer {
         }
     }
 
-    /// Whether the plan's changes are what the log now has after its base.
-    async fn find_out(&self, plan: &Plan) -> Result<bool, BackendError> {
+    /// Whether the plan's changes were committed: `None` if nobody can tell any more.
+    async fn find_out(&self, plan: &Plan) -> Result<Option<bool>, BackendError> {
         let Some(last) = plan.changes.last() else {
-            return Ok(true);
+            return Ok(Some(true));
         };
         let head = self.backend.recover().await?;
         if head.revision < last.revision {
-            return Ok(false);
+            return Ok(Some(false));
         }
-        let mut found: Vec<Change> = Vec::new();
-        let mut cursor = plan.base;
-        while cursor < last.revision {
-            let limit = PageLimit {
-                entries: plan.changes.len(),
-                bytes: usize::MAX,
-            };
-            let page = self.backend.log(cursor, last.revision, limit).await?;
-            let Some(end) = page.value.last() else {
-                let what = format!("the log lacks revision {}", cursor.next());
-                return Err(BackendError::new(Problem::Damaged, what));
-            };
-            cursor = end.revision;
-            found.extend_from_slice(&page.value);
-        }
-        Ok(*found == *plan.changes)
+        let doubt = Doubt {
+            base: plan.base,
+            changes: &plan.changes,
+            tag: plan.tag,
+        };
+        self.backend.wrote(doubt).await
     }
 }
 

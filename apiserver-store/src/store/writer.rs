@@ -6,26 +6,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
-use super::{CommitError, StoreOptions, feed::Feed};
-use crate::{
-    Backend, BackendError, Batch, Conflict, Mutation, Revision, TransactError, backend::Plan,
+use super::{
+    CommitError, StoreOptions,
+    feed::Feed,
+    follow,
+    job::{Job, Opening, Reply, Waiting},
 };
-
-/// One mutation and who waits for it.
-pub(super) struct Job {
-    pub(super) mutation: Mutation,
-    pub(super) reply: Reply,
-}
+use crate::{Backend, BackendError, Batch, Problem, TransactError, backend::Plan};
 
 /// After a failed write: how long until we see for ourselves whether the database takes writes again.
 const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
-pub(super) type Reply = oneshot::Sender<Result<Revision, CommitError>>;
-
 pub(super) struct Writer {
+    /// Takes and gives values as they are stored.
     pub(super) backend: Arc<dyn Backend>,
+    /// Gives values as they are.
+    pub(super) opened: Arc<dyn Backend>,
     pub(super) feed: Arc<Feed>,
     pub(super) queue: mpsc::Receiver<Job>,
     /// Turns true (or goes away) when the store is to close: what is queued is still done.
@@ -33,6 +31,8 @@ pub(super) struct Writer {
     pub(super) options: StoreOptions,
     /// Why the last write failed; nothing once one has worked since.
     pub(super) trouble: Trouble,
+    /// Wakes the follower, if there is one.
+    pub(super) nudge: Arc<Notify>,
 }
 
 /// What is wrong with writing, shared with the handles.
@@ -72,35 +72,52 @@ impl Writer {
         if jobs.is_empty() {
             return;
         }
-        let (mutations, replies): (_, Vec<_>) = jobs
-            .into_iter()
-            .map(|job| (job.mutation, job.reply))
-            .unzip();
-        let mut batch = Batch::new(mutations);
+        let (mutations, waiting) = Job::split(jobs);
+        let mut batch = Batch::new(mutations).not_before(self.feed.progress().committed);
         let result = self.backend.transact(&mut batch).await;
         match (result, batch.into_plan()) {
-            (Ok(()), Some(plan)) => self.finish(plan, replies),
-            (Ok(()), None) => refuse(replies, &undecided()),
+            (Ok(()), Some(plan)) => self.finish(plan, waiting).await,
+            (Ok(()), None) => {
+                let error = went_back();
+                self.trouble.send_replace(Some(error.clone()));
+                self.nudge.notify_one();
+                refuse(waiting.replies, &error);
+            }
             (Err(TransactError::Failed(error)), _) | (Err(TransactError::Unknown(error)), None) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a write failed");
                 self.trouble.send_replace(Some(error.clone()));
-                refuse(replies, &error);
+                refuse(waiting.replies, &error);
             }
             (Err(TransactError::Unknown(error)), Some(plan)) => {
                 self.trouble.send_replace(Some(error.clone()));
-                self.settle(plan, replies, error).await;
+                self.settle(plan, waiting, error).await;
             }
         }
     }
 
     /// The plan is durable: tell everyone, then those who asked.
-    pub(super) fn finish(&self, plan: Plan, replies: Vec<Reply>) {
+    pub(super) async fn finish(&self, plan: Plan, waiting: Waiting) {
         if self.trouble.borrow().is_some() {
             self.trouble.send_replace(None);
         }
-        self.feed.publish(&plan.changes);
+        if plan.base > self.feed.progress().committed && !plan.changes.is_empty() {
+            follow::fill_through(&*self.opened, &self.feed, plan.base).await;
+        }
+        let Waiting { replies, plain } = waiting;
+        let opening = Opening::new(&self.options.seals, &plan, plain);
+        match opening.changes(&plan.changes).await {
+            Ok(changes) => self.feed.publish(&changes),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(
+                    error,
+                    "a committed change cannot be told; its readers will read the log"
+                );
+                self.feed.publish_unread(&plan.changes);
+            }
+        }
         for (reply, verdict) in replies.into_iter().zip(plan.verdicts) {
-            let answer = verdict.map_err(|Conflict { current }| CommitError::Conflict { current });
+            let answer = opening.answer(verdict).await;
             // Whoever stopped waiting does not get to know.
             let _ = reply.send(answer);
         }
@@ -143,6 +160,7 @@ fn count_that_fit(jobs: &[Job], max_bytes: usize) -> usize {
     fit.max(1)
 }
 
-fn undecided() -> BackendError {
-    BackendError::new(crate::Problem::Other, "the backend did not plan the batch")
+fn went_back() -> BackendError {
+    let what = "the database is at an older revision than it was: it has lost acknowledged writes";
+    BackendError::new(Problem::Damaged, what)
 }

@@ -3,6 +3,7 @@
 mod crash;
 mod faults;
 mod memory;
+mod remote;
 mod retention;
 mod sqlite;
 
@@ -47,7 +48,7 @@ fn ops(length: usize) -> impl proptest::strategy::Strategy<Value = Vec<crate::co
     proptest::collection::vec(op, 1..length)
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

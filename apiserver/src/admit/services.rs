@@ -3,6 +3,7 @@
 //! Two Services made at the very same moment could get the same number, with a chance of one in the size of the range; upstream
 //! rules that out with allocation objects, which is more than a playground needs.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -41,7 +42,8 @@ pub(super) fn allocate(
         }
         return Ok(());
     }
-    let taken = Taken::now(api);
+    // Most writes need no number, and looking which are taken means reading all Services.
+    let mut taken = LazyCell::new(|| Taken::now(api));
     if spec["clusterIP"].as_str().unwrap_or_default().is_empty() {
         spec["clusterIP"] = taken.address(api)?.to_string().into();
     }
@@ -49,18 +51,17 @@ pub(super) fn allocate(
     if !matches!(service_type.as_str(), "NodePort" | "LoadBalancer") {
         return Ok(());
     }
-    let mut used = taken.ports;
     let wants = service_type == "NodePort" || spec["allocateLoadBalancerNodePorts"] != false;
     for port in spec["ports"].as_array_mut().into_iter().flatten() {
         if wants && port["nodePort"].as_u64().unwrap_or(0) == 0 {
-            port["nodePort"] = free_port(api, &mut used)?.into();
+            port["nodePort"] = taken.free_port(api)?.into();
         }
     }
     if service_type == "LoadBalancer"
         && spec["externalTrafficPolicy"] == "Local"
         && spec["healthCheckNodePort"].as_u64().unwrap_or(0) == 0
     {
-        spec["healthCheckNodePort"] = free_port(api, &mut used)?.into();
+        spec["healthCheckNodePort"] = taken.free_port(api)?.into();
     }
     Ok(())
 }
@@ -101,15 +102,15 @@ impl Taken {
             .find(|address| !self.addresses.contains(&address.to_string()))
             .ok_or_else(|| ApiError::internal("no cluster IP is free"))
     }
-}
 
-fn free_port(api: &Api, used: &mut BTreeSet<u64>) -> Result<u64, ApiError> {
-    let size = u64::from(PORTS.end - PORTS.start);
-    let start = (api.seams.random() % u128::from(size)) as u64;
-    let found = (0..size)
-        .map(|step| u64::from(PORTS.start) + (start + step) % size)
-        .find(|port| !used.contains(port))
-        .ok_or_else(|| ApiError::internal("no node port is free"))?;
-    used.insert(found);
-    Ok(found)
+    fn free_port(&mut self, api: &Api) -> Result<u64, ApiError> {
+        let size = u64::from(PORTS.end - PORTS.start);
+        let start = (api.seams.random() % u128::from(size)) as u64;
+        let found = (0..size)
+            .map(|step| u64::from(PORTS.start) + (start + step) % size)
+            .find(|port| !self.ports.contains(port))
+            .ok_or_else(|| ApiError::internal("no node port is free"))?;
+        self.ports.insert(found);
+        Ok(found)
+    }
 }

@@ -114,13 +114,20 @@ impl Cache {
         }
     }
 
-    /// Waits until the cache has everything that was committed in this process before the call, so that a client reads
-    /// what it wrote.
+    /// Waits until the cache has everything that was committed before the call, by any process on the same database, so
+    /// that a client reads what it wrote, wherever it wrote it.
     ///
     /// # Errors
-    /// As [`Cache::wait_for`], if the cache has fallen behind.
+    /// As [`Cache::wait_for`], if the cache has fallen behind; 503 if a database that others may write cannot be asked.
     pub async fn fresh(&self) -> Result<(), ApiError> {
-        self.wait_for(self.shared.store.committed()).await
+        match self.shared.store.latest().await {
+            Ok(latest) => self.wait_for(latest).await,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "the latest revision is unknown");
+                Err(ApiError::unavailable("the store cannot be read"))
+            }
+        }
     }
 
     /// One object as it is now; `resource` is the store's resource name, `namespace` empty for cluster-scoped objects.

@@ -3,17 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{events, metadata};
-use crate::kinds::{BuiltinHooks, Kind, Plain, builtin_rows};
+use crate::kinds::Kind;
 
 fn row(group: &str, plural: &str) -> Kind {
-    let rows = builtin_rows(BuiltinHooks {
-        strategy: |_, _| std::sync::Arc::new(Plain),
-        columns: |_, _| Vec::new(),
-    });
-    let found = rows
-        .iter()
-        .find(|row| &*row.group == group && &*row.plural == plural);
-    Kind::clone(found.unwrap())
+    let kinds = crate::testing::plain_kinds();
+    Kind::clone(kinds.resource(group, plural).unwrap())
 }
 
 fn check(output: Value) -> Result<Value, String> {
@@ -92,33 +86,23 @@ mod served {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use apiserver_store::{Key, MemoryBackend, Revision, Store, StoreOptions};
+    use apiserver_store::{Key, Revision};
     use async_trait::async_trait;
     use serde_json::{Value, json};
 
     use crate::api::Api;
-    use crate::cache::{Cache, CacheOptions};
+    use crate::cache::CacheOptions;
     use crate::convert::{Converter, to_storage, to_version, view};
     use crate::kinds::custom::{AcceptedNames, custom_row};
-    use crate::kinds::{Kind, Kinds, Registry};
+    use crate::kinds::{Kind, Kinds};
     use crate::object::{Obj, encode};
-    use crate::seams::Seams;
     use crate::status::ApiError;
+    use crate::testing;
 
     pub(super) async fn api(converters: Vec<Arc<dyn Converter>>) -> Api {
-        let store = Store::open(MemoryBackend::new(), StoreOptions::default())
-            .await
-            .unwrap();
-        let cache = Cache::start(store.clone(), CacheOptions::default())
-            .await
-            .unwrap();
         Api {
-            store,
-            cache,
-            registry: Arc::new(Registry::new(Kinds::default())),
-            admission: Arc::from([]),
             converters: converters.into(),
-            seams: Seams::system(),
+            ..testing::api_of(Kinds::default(), CacheOptions::default()).await
         }
     }
 

@@ -81,14 +81,9 @@ fn verb(path: &ResourcePath) -> &'static str {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CodeLabels {
-    verb: String,
-    group: String,
-    version: String,
-    resource: String,
-    subresource: String,
-    scope: String,
-    component: String,
-    code: String,
+    #[prometheus(flatten)]
+    request: RequestLabels,
+    code: u16,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -172,27 +167,11 @@ impl Metrics {
                 .get_or_create(&labels)
                 .observe(took.as_secs_f64());
         }
-        let RequestLabels {
-            verb,
-            group,
-            version,
-            resource,
-            subresource,
-            scope,
-            component,
-        } = labels;
-        self.requests
-            .get_or_create(&CodeLabels {
-                verb,
-                group,
-                version,
-                resource,
-                subresource,
-                scope,
-                component,
-                code: code.to_string(),
-            })
-            .inc();
+        let labels = CodeLabels {
+            request: labels,
+            code,
+        };
+        self.requests.get_or_create(&labels).inc();
     }
 
     /// Counts a request in flight until the guard is dropped.

@@ -74,6 +74,26 @@ fn custom_objects_prune_as_their_schema_says() {
     assert_eq!(object["spec"]["any"], json!({"deep": {"er": 1}}));
 }
 
+/// `PruneNonNullableNullsWithoutDefaults`: such a null is an absent field, which may be a required one.
+#[test]
+fn a_null_that_the_schema_does_not_allow_is_an_absent_field() {
+    let schema = |required: Value| {
+        crd(
+            json!({"type": "object", "required": required, "properties": {"spec": {"type": "object"}}}),
+        )
+    };
+    for (required, wrong) in [
+        (json!(["spec"]), vec!["spec: Required value".to_owned()]),
+        (json!([]), vec![]),
+    ] {
+        let schema = schema(required);
+        let mut object = json!({"spec": null});
+        schema.default_fields(&mut object);
+        assert_eq!(object, json!({}));
+        assert_eq!(texts(&schema.validate(&object, None)), wrong);
+    }
+}
+
 #[test]
 fn defaults_fill_absent_fields_and_forbidden_nulls() {
     let schema = spec(json!({

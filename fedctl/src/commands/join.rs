@@ -15,29 +15,23 @@ use crate::{print, resolve};
 
 /// Registers the member.
 pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
-    if args.name.contains('.') {
+    if args.member.name.contains('.') {
         bail!("a cluster's name has no dot: names with one belong to cells");
     }
     let hub = Hub::connect(global).await?;
-    let member = Member::connect(
-        args.cluster_kubeconfig.as_deref(),
-        args.cluster_context.as_deref(),
-        &args.name,
-        &args.host_cluster_name,
-    )
-    .await?;
+    let member = Member::connect(&args.member).await?;
     member.is_hub(&hub.hub_client).await?;
     let clusters: Api<KubeFedCluster> =
         Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
     if clusters
-        .get_opt(&args.name)
+        .get_opt(&args.member.name)
         .await
         .context("cannot ask the hub for its clusters")?
         .is_some()
     {
         bail!(
             "the hub already has a cluster \"{0}\": `fedctl unjoin {0}` first, or choose another name",
-            args.name
+            args.member.name
         );
     }
     let rules = if args.least_privilege {
@@ -55,12 +49,12 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
         );
         println!(
             "would make on the hub: secret and kubefedcluster {}",
-            args.name
+            args.member.name
         );
         return Ok(());
     }
     let registration = Registration {
-        name: args.name.clone(),
+        name: args.member.name.clone(),
         secret_name: args.secret_name.clone(),
         labels: pairs(&args.labels, "labels")?,
         rules,
@@ -71,7 +65,7 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
     if !print::object(global.output, &made)? {
         println!(
             "cluster {} joined ({}); make a cell in it with `fedctl cell create NAME --cluster {} -n NAMESPACE`",
-            args.name, member.endpoint, args.name
+            args.member.name, member.endpoint, args.member.name
         );
     }
     Ok(())
@@ -83,19 +77,13 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
     let clusters: Api<KubeFedCluster> =
         Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
     let Some(cluster) = clusters
-        .get_opt(&args.name)
+        .get_opt(&args.member.name)
         .await
         .context("cannot ask the hub for its clusters")?
     else {
-        bail!("the hub has no cluster \"{}\"", args.name);
+        bail!("the hub has no cluster \"{}\"", args.member.name);
     };
-    let connected = Member::connect(
-        args.cluster_kubeconfig.as_deref(),
-        args.cluster_context.as_deref(),
-        &args.name,
-        &args.host_cluster_name,
-    );
-    let member = match connected.await {
+    let member = match Member::connect(&args.member).await {
         Ok(member) => {
             let is_hub = member.is_hub(&hub.hub_client).await?;
             Some((member, is_hub))
@@ -116,7 +104,7 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
     if args.dry_run {
         println!(
             "would delete on the hub: kubefedcluster {} and its secret {}",
-            args.name, cluster.spec.secret_ref.name
+            args.member.name, cluster.spec.secret_ref.name
         );
         return Ok(());
     }
@@ -128,12 +116,12 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
         }
         eprintln!("warning: {}", print::chain(&error));
     }
-    delete::<KubeFedCluster>(&clusters, &args.name).await?;
+    delete::<KubeFedCluster>(&clusters, &args.member.name).await?;
     let secrets: Api<Secret> = Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
     delete::<Secret>(&secrets, &cluster.spec.secret_ref.name).await?;
     println!(
         "cluster {} unjoined; what was propagated to it stays there",
-        args.name
+        args.member.name
     );
     Ok(())
 }

@@ -111,11 +111,7 @@ async fn watch(
 
 /// The tree of one object.
 fn tree(object: &DynamicObject, wide: bool) -> String {
-    let status: ObjectStatus = object
-        .data
-        .get("status")
-        .and_then(|s| serde_json::from_value(s.clone()).ok())
-        .unwrap_or_default();
+    let status = print::status(object);
     let entries = status.topologies.clone().unwrap_or_default();
     let mut text = format!("{}\n", heading(object, &status));
     let name_width = entries
@@ -123,7 +119,11 @@ fn tree(object: &DynamicObject, wide: bool) -> String {
         .map(|e| e.name.chars().count())
         .max()
         .unwrap_or(0);
-    let state_width = entries.iter().map(|e| state(e).len()).max().unwrap_or(0);
+    let state_width = entries
+        .iter()
+        .map(|e| print::state(e).len())
+        .max()
+        .unwrap_or(0);
     for (index, entry) in entries.iter().enumerate() {
         let branch = if index + 1 == entries.len() {
             "└─"
@@ -133,7 +133,7 @@ fn tree(object: &DynamicObject, wide: bool) -> String {
         let mut line = format!(
             "{branch} {:name_width$}  {:state_width$}  {}",
             entry.name,
-            state(entry),
+            print::state(entry),
             version(entry)
         );
         if let Some(message) = &entry.message {
@@ -159,7 +159,16 @@ fn heading(object: &DynamicObject, status: &ObjectStatus) -> String {
         |namespace| format!("{namespace}/{name}"),
     );
     let condition = status.conditions.iter().flatten().next();
+    let behind = object
+        .metadata
+        .generation
+        .zip(status.observed_generation)
+        .filter(|(written, seen)| seen < written);
     let state = match condition {
+        // As `kubectl rollout status`: an old status says nothing about a new spec.
+        Some(_) if let Some((written, seen)) = behind => {
+            format!("generation {written} is not propagated yet, this is generation {seen}")
+        }
         None => "not propagated yet".to_owned(),
         Some(c) if c.status == "True" => "propagated".to_owned(),
         Some(c) => match (&c.reason, &c.message) {
@@ -203,14 +212,6 @@ fn mask(object: &Value) -> String {
     }
 }
 
-fn state(entry: &MemberEntry) -> String {
-    entry
-        .reason
-        .as_ref()
-        .or(entry.status.as_ref())
-        .map_or_else(|| "OK".to_owned(), ToString::to_string)
-}
-
 fn version(entry: &MemberEntry) -> String {
     match (&entry.version, entry.generation) {
         (Some(version), Some(generation)) => format!("version {version} (generation {generation})"),
@@ -247,6 +248,19 @@ mod tests {
              ├─ rz00a  OK      version 4682012e (generation 2)\n\
              └─ rz01a  Masked  version 2979b753 (generation 1)  kept as it is\n"
         );
+    }
+
+    #[test]
+    fn a_status_older_than_the_spec_is_not_taken_for_its_outcome() {
+        let object: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": "types.kubefed.io/v1", "kind": "FederatedFoo",
+            "metadata": {"name": "x", "generation": 2},
+            "status": {"observedGeneration": 1, "conditions": [{"type": "Propagation", "status": "True"}]},
+        }))
+        .unwrap();
+        assert!(tree(&object, true).starts_with(
+            "FederatedFoo x: generation 2 is not propagated yet, this is generation 1 ("
+        ));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use kube::runtime::wait::{await_condition, conditions};
 use serde_json::json;
 
 use super::node::Node;
+use crate::cli::MemberArgs;
 use crate::objects::ensure;
 use crate::registration::{Member, Registration, all_rules};
 
@@ -129,7 +130,13 @@ async fn member(hub_client: &Client, node: &Node) -> anyhow::Result<()> {
                 labels,
                 rules: all_rules(),
             };
-            Member::connect(Some(&node.kubeconfig), None, &node.name, HUB_NAME)
+            let member = MemberArgs {
+                name: node.name.clone(),
+                cluster_kubeconfig: Some(node.kubeconfig.clone()),
+                cluster_context: None,
+                host_cluster_name: HUB_NAME.to_owned(),
+            };
+            Member::connect(&member)
                 .await?
                 .register(hub_client, names::SYSTEM_NAMESPACE, registration)
                 .await?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use crossterm::event::{Event, EventStream, KeyCode, KeyModifiers};
-use federation_api::federated::northbound::Status as ObjectStatus;
 use federation_api::kinds::{Cell, FederatedTypeConfig, KubeFedCluster};
 use federation_api::names;
 use futures::StreamExt;
@@ -19,7 +18,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Cell as TableCell, Paragraph, Row, Table};
 use tokio_util::sync::CancellationToken;
 
-use crate::resolve;
+use crate::{print, resolve};
 
 /// How often the hub is read.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -56,7 +55,7 @@ async fn draw(
             },
             _ = tick.tick() => match Scene::read(hub_client).await {
                 Ok(next) => scene = next,
-                Err(error) => scene.trouble = Some(crate::print::chain(&error)),
+                Err(error) => scene.trouble = Some(print::chain(&error)),
             },
         }
         terminal
@@ -162,11 +161,7 @@ fn cell_row(cell: &Cell) -> [String; 5] {
 
 /// One row for the object, one for each of its topologies.
 fn object_rows(kind: &str, object: &DynamicObject, rows: &mut Vec<[String; 6]>) {
-    let status: ObjectStatus = object
-        .data
-        .get("status")
-        .and_then(|s| serde_json::from_value(s.clone()).ok())
-        .unwrap_or_default();
+    let status = print::status(object);
     let counts = status.counts.unwrap_or_default();
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
     rows.push([
@@ -186,11 +181,7 @@ fn object_rows(kind: &str, object: &DynamicObject, rows: &mut Vec<[String; 6]>) 
         rows.push([
             String::new(),
             format!("  {}", entry.name),
-            entry
-                .reason
-                .as_ref()
-                .or(entry.status.as_ref())
-                .map_or_else(|| "OK".to_owned(), ToString::to_string),
+            print::state(entry),
             text(&entry.version),
             entry
                 .generation

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::schema::{self, Vocabulary};
 use crate::kinds::FederatedTypeConfig;
-use crate::names;
+use crate::{labels, names};
 
 /// What the generator must know of the target kind beyond its type config.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub enum ConversionStrategy {
 }
 
 /// The CustomResourceDefinition of the federated kind that `config` (with its defaults applied) describes: versions
-/// v1 and v1beta1, both served, v1beta1 stored, both with the status subresource. Same input, same output.
+/// v1 and v1beta1, both served, v1beta1 stored, both with the status subresource. With a webhook it carries the label by
+/// which the webhook finds it to write its CA. Same input, same output.
 #[must_use]
 pub fn federated_crd(
     config: &FederatedTypeConfig,
@@ -73,10 +74,14 @@ pub fn federated_crd(
     if !short_names.is_empty() {
         names_stanza["shortNames"] = json!(short_names);
     }
+    let mut metadata = json!({"name": format!("{}.{group}", federated.plural_name)});
+    if matches!(conversion, ConversionStrategy::Webhook { .. }) {
+        metadata["labels"] = json!({labels::INJECT_CA: labels::INJECT_CA_WEBHOOK});
+    }
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{}.{group}", federated.plural_name)},
+        "metadata": metadata,
         "spec": {
             "group": group,
             "scope": if config.federated_is_namespaced() { "Namespaced" } else { "Cluster" },
@@ -235,6 +240,7 @@ mod tests {
             crd["spec"]["conversion"]["webhook"]["clientConfig"],
             client_config
         );
+        assert_eq!(crd["metadata"]["labels"][labels::INJECT_CA], "webhook");
         let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
         assert_eq!(spec["topologyType"]["enum"], json!(["cluster"]));
         assert_eq!(spec["retainReplicas"]["type"], "boolean");

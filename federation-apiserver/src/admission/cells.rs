@@ -1,6 +1,5 @@
 //! What may become of a `Cell`.
 
-use apiserver::admit::Attributes;
 use apiserver::status::ApiError;
 use federation_api::Cell;
 use federation_api::annotations::{
@@ -11,14 +10,14 @@ use federation_core::field::Path;
 use federation_core::member::Member;
 use federation_core::placement::{Topology, resolve};
 
-use super::facts::Facts;
+use super::{Facts, Request};
 
 /// So many objects are named in a refusal.
 const NAMED: usize = 5;
 
 /// A cell that objects are placed in goes only with the word what becomes of them.
-pub(super) fn may_be_deleted(facts: &Facts, attributes: &Attributes<'_>) -> Result<(), ApiError> {
-    let Some(Ok(cell)) = attributes
+pub(super) fn may_be_deleted(facts: &dyn Facts, request: &Request<'_>) -> Result<(), ApiError> {
+    let Some(Ok(cell)) = request
         .old
         .map(|old| serde_json::from_value::<Cell>(old.clone()))
     else {
@@ -38,7 +37,7 @@ pub(super) fn may_be_deleted(facts: &Facts, attributes: &Attributes<'_>) -> Resu
         .filter(|cluster| cluster.metadata.name.as_deref() == Some(&*cell.derived_cluster_name()))
         .find_map(|cluster| Member::of(cluster, Some(&cell)));
     let placed: Vec<String> = facts
-        .federated_objects(attributes.namespace)
+        .federated_objects(request.namespace)
         .into_iter()
         .filter(|(_, object)| is_placed(object, &cell, member.as_ref()))
         .map(|(name, _)| name)
@@ -50,11 +49,10 @@ pub(super) fn may_be_deleted(facts: &Facts, attributes: &Attributes<'_>) -> Resu
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let kind = attributes.kind;
     Err(ApiError::forbidden(
-        &kind.group,
-        &kind.plural,
-        attributes.name,
+        request.group,
+        request.plural,
+        request.name,
         &format!(
             "objects are placed in it: {}{more}; take it out of their placement, or annotate the cell with \
              {CELL_DELETION_POLICY}={CELL_DELETION_DELETE} (they are deleted in the member) or \

@@ -1,4 +1,4 @@
-//! What admission looks up, from the server's cache.
+//! What admission looks up: the questions, and their answers from the server's cache.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,41 +14,62 @@ use serde::de::DeserializeOwned;
 const CELLS: &str = "koinon.io/cells";
 const CLUSTERS: &str = "core.kubefed.io/kubefedclusters";
 
-/// The hub's objects as they are now.
+/// The hub's objects, as they are now or were a moment ago.
+pub(crate) trait Facts {
+    /// All cells. What cannot be read as one was stored before there was a schema, and is left out.
+    fn cells(&self) -> Vec<Cell>;
+
+    /// All member clusters, derived ones included.
+    fn clusters(&self) -> Vec<KubeFedCluster>;
+
+    /// Is there a cell of that name?
+    fn has_cell(&self, namespace: &str, name: &str) -> bool;
+
+    /// The labels of a hub namespace; `None` if there is none of that name.
+    fn namespace_labels(&self, namespace: &str) -> Option<BTreeMap<String, String>>;
+
+    /// The federated objects of a namespace, each with `<resource>/<name>`, in stored form.
+    fn federated_objects(&self, namespace: &str) -> Vec<(String, FederatedObject)>;
+}
+
+/// Answers from the cache of the server that this process is.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts {
+pub(super) struct Cached {
     cache: Cache,
     registry: Arc<Registry>,
 }
 
-impl Facts {
-    pub(crate) fn new(cache: Cache, registry: Arc<Registry>) -> Self {
+impl Cached {
+    pub(super) fn new(cache: Cache, registry: Arc<Registry>) -> Self {
         Self { cache, registry }
     }
 
-    /// All cells. What cannot be read as one was stored before there was a schema, and is left out.
-    pub(crate) fn cells(&self) -> Vec<Cell> {
+    fn all<T: DeserializeOwned>(&self, resource: &str) -> Vec<T> {
+        let snapshot = self.cache.list(resource);
+        let read = |object: &Arc<Obj>| serde_json::from_slice(&object.bytes).ok();
+        snapshot.objects.values().filter_map(read).collect()
+    }
+}
+
+impl Facts for Cached {
+    fn cells(&self) -> Vec<Cell> {
         self.all(CELLS)
     }
 
-    /// All member clusters, derived ones included.
-    pub(crate) fn clusters(&self) -> Vec<KubeFedCluster> {
+    fn clusters(&self) -> Vec<KubeFedCluster> {
         self.all(CLUSTERS)
     }
 
-    /// Is there a cell of that name?
-    pub(crate) fn has_cell(&self, namespace: &str, name: &str) -> bool {
+    fn has_cell(&self, namespace: &str, name: &str) -> bool {
         self.cache.get(CELLS, namespace, name).is_some()
     }
 
-    /// The labels of a hub namespace; `None` if there is none of that name.
-    pub(crate) fn namespace_labels(&self, namespace: &str) -> Option<BTreeMap<String, String>> {
+    fn namespace_labels(&self, namespace: &str) -> Option<BTreeMap<String, String>> {
         let object = self.cache.get("/namespaces", "", namespace)?;
         Some(object.meta.labels.clone())
     }
 
-    /// The federated objects of a namespace, each with `<resource>/<name>`, in stored form.
-    pub(crate) fn federated_objects(&self, namespace: &str) -> Vec<(String, FederatedObject)> {
+    fn federated_objects(&self, namespace: &str) -> Vec<(String, FederatedObject)> {
         let kinds = self.registry.kinds();
         kinds
             .iter()
@@ -65,11 +86,5 @@ impl Facts {
                 found
             })
             .collect()
-    }
-
-    fn all<T: DeserializeOwned>(&self, resource: &str) -> Vec<T> {
-        let snapshot = self.cache.list(resource);
-        let read = |object: &Arc<Obj>| serde_json::from_slice(&object.bytes).ok();
-        snapshot.objects.values().filter_map(read).collect()
     }
 }

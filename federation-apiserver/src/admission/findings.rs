@@ -1,27 +1,23 @@
 //! From findings about fields to the answer that a client gets.
 
-use apiserver::admit::Attributes;
 use apiserver::status::{ApiError, FieldError, FieldErrorKind};
 use federation_core::field::{self, ErrorType};
-use federation_core::validate::Verdict;
 
-/// Passes the warnings on, and refuses with 422 if there are errors.
+use super::Request;
+
+/// 422 `Invalid` with a cause per error; `Ok` if there are none.
 ///
 /// # Errors
-/// 422 `Invalid` with a cause per error.
-pub(super) fn answer(attributes: &Attributes<'_>, verdict: Verdict) -> Result<(), ApiError> {
-    for warning in verdict.warnings {
-        attributes.warnings.add(warning);
-    }
-    if verdict.errors.is_empty() {
+/// There are some.
+pub(super) fn answer(request: &Request<'_>, errors: &[field::FieldError]) -> Result<(), ApiError> {
+    if errors.is_empty() {
         return Ok(());
     }
-    let kind = attributes.kind;
-    let errors: Vec<FieldError> = verdict.errors.iter().map(finding).collect();
+    let errors: Vec<FieldError> = errors.iter().map(finding).collect();
     Err(ApiError::invalid(
-        &kind.group,
-        &kind.kind,
-        attributes.name,
+        request.group,
+        request.kind,
+        request.name,
         &errors,
     ))
 }

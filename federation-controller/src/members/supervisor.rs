@@ -11,6 +11,7 @@ use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::access::{AccessError, MemberAccess};
 use super::connect::Connector;
@@ -95,7 +96,9 @@ impl Supervisor {
         ))
     }
 
-    /// Probes every period until the access data changes. A doubt brings the next probe forward.
+    /// Probes every period until the access data changes. A doubt brings the next probe forward, and so does a probe without
+    /// an answer in all its time: a member that accepts and never answers would otherwise be taken for ready for as many
+    /// periods as the threshold has probes. One that refuses keeps its periods, in which it may restart.
     async fn probe_loop(
         &mut self,
         probe_client: &Client,
@@ -104,16 +107,22 @@ impl Supervisor {
         told: &(impl Fn(&MemberState) + Send),
     ) -> Result<(), watch::error::RecvError> {
         loop {
+            let asked = Instant::now();
             let verdict = probe(probe_client, self.rules.timeout).await;
+            let silent = !verdict.is_ready() && asked.elapsed() >= self.rules.timeout;
             self.conclude(track, verdict, reconnected, told).await;
             reconnected = false;
+            let pause = match silent && track.is_in_doubt() {
+                true => DOUBT_PROBE_GAP.min(self.rules.period),
+                false => self.rules.period,
+            };
             let doubted = async {
                 tokio::time::sleep(DOUBT_PROBE_GAP).await;
                 self.member.doubted().await;
             };
             tokio::select! {
                 changed = self.access.changed() => return changed,
-                () = tokio::time::sleep(self.rules.period) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = doubted => {}
             }
         }

@@ -175,6 +175,35 @@ async fn a_dead_cluster_is_offline_after_the_threshold_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_frozen_cluster_is_offline_after_the_threshold_without_waiting_for_periods() {
+    let scene = scene().await;
+    let member = scene.members.get("hz-1").unwrap();
+    scene.member.set_mood(Mood::Hanging);
+    // The next probe comes within 10 s, and three of 3 s each say the same.
+    tokio::time::sleep(Duration::from_secs(9 + 3 + 2)).await;
+    assert!(member.is_ready(), "one or two lost probes are no outage");
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert!(!member.is_ready());
+    assert_eq!(condition(&scene.hub, "hz-1"), "Offline=True");
+    scene.member.set_mood(Mood::Up);
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    assert!(member.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moment_of_silence_is_no_outage() {
+    let scene = scene().await;
+    let member = scene.members.get("hz-1").unwrap();
+    for _ in 0..10 {
+        scene.member.set_mood(Mood::Hanging);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        scene.member.set_mood(Mood::Up);
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        assert!(member.is_ready());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn doubts_bring_probes_forward() {
     let scene = scene().await;
     let member = scene.members.get("hz-1").unwrap();

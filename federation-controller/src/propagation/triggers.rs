@@ -50,6 +50,8 @@ impl TypeWork {
                         if is_namespace {
                             let _ = changes.send(HubChange::Namespace(key.namespace.clone()));
                         }
+                    } else if old.is_some_and(|old| says_otherwise(old, new)) {
+                        queue.add(key.clone(), Priority::Backlog);
                     }
                 }
                 Change::Removed { key, .. } => {
@@ -200,6 +202,13 @@ fn asks_for_more(old: &JsonObject, new: &JsonObject) -> bool {
     .into_iter()
     .chain(["/metadata/annotations", "/metadata/labels", "/spec"])
     .any(differs)
+}
+
+/// True if the status is another than the one held here so far. Our own writes are taken in at once; when one could not be,
+/// because the object was edited at that moment, a decision since then compared itself with a status that was not there any
+/// more. Whoever else writes a status is corrected.
+fn says_otherwise(old: &JsonObject, new: &JsonObject) -> bool {
+    old.at("/status") != new.at("/status")
 }
 
 pub(super) fn trim_federated(object: &mut JsonObject) {

@@ -9,4 +9,4 @@ mod path;
 mod world;
 
 pub(crate) use fake::{FakeCluster, Mood};
-pub(crate) use world::{FEDERATED_FOOS, FOOS, RECORDS, World, cells};
+pub(crate) use world::{CELLS, CLUSTERS, FEDERATED_FOOS, FOOS, RECORDS, World, cells};

@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) hub: FakeCluster,
     pub(crate) hz: FakeCluster,
     pub(crate) sh: FakeCluster,
+    /// KubeFedConfig's `adoptResources`; counts from the next start.
+    pub(crate) adopt: bool,
     tasks: Vec<OwnedTask>,
 }
 
@@ -60,6 +62,7 @@ impl World {
             hub: FakeCluster::default(),
             hz: FakeCluster::default(),
             sh: FakeCluster::default(),
+            adopt: true,
             tasks: Vec::new(),
         };
         for name in ["hz-1", "sh-1"] {
@@ -80,17 +83,22 @@ impl World {
             .hub
             .seed("/namespaces", json!({"metadata": {"name": "bank"}}));
         for (cell, cluster) in [("rz00a", "hz-1"), ("rz00b", "hz-1"), ("rz01a", "sh-1")] {
-            world.hub.seed(
-                CELLS,
-                json!({
-                    "apiVersion": "koinon.io/v1alpha1", "kind": "Cell",
-                    "metadata": {"name": cell, "namespace": "bank"},
-                    "spec": {"clusterRef": {"name": cluster}},
-                }),
-            );
+            world.cell("bank", cell, cluster);
         }
         world.hub.seed(TYPE_CONFIGS, foo_config());
         world
+    }
+
+    /// Stores a cell.
+    pub(crate) fn cell(&self, namespace: &str, name: &str, cluster: &str) {
+        self.hub.seed(
+            CELLS,
+            json!({
+                "apiVersion": "koinon.io/v1alpha1", "kind": "Cell",
+                "metadata": {"name": name, "namespace": namespace},
+                "spec": {"clusterRef": {"name": cluster}},
+            }),
+        );
     }
 
     /// Starts all reconcilers, as a process that begins to lead would.
@@ -109,7 +117,10 @@ impl World {
             }),
             ..ControllerConfig::default()
         };
-        let settings = Settings::new(&config, None);
+        let settings = Settings {
+            adopt: self.adopt,
+            ..Settings::new(&config, None)
+        };
         let (env, metrics) = (Env::default(), Metrics::default());
         let members = Members::new(
             self.hub.client(),
@@ -183,24 +194,30 @@ impl World {
         [named("hz-1", &self.hz), named("sh-1", &self.sh)].concat()
     }
 
-    /// Stores a FederatedFoo as a user would.
+    /// Stores a FederatedFoo as a user of `bank` would.
     pub(crate) fn apply(&self, name: &str, spec: Value) {
-        let stored = self.hub.get(FEDERATED_FOOS, "bank", name);
+        self.apply_in("bank", name, spec);
+    }
+
+    /// Stores a FederatedFoo of cells as a user would.
+    pub(crate) fn apply_in(&self, namespace: &str, name: &str, spec: Value) {
+        let stored = self.hub.get(FEDERATED_FOOS, namespace, name);
         if stored.is_null() {
             self.hub.seed(
                 FEDERATED_FOOS,
                 json!({
                     "apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedFoo",
                     "metadata": {
-                        "name": name, "namespace": "bank",
+                        "name": name, "namespace": namespace,
                         "annotations": {"koinon.io/topology-type": "cell"},
                     },
                     "spec": spec,
                 }),
             );
         } else {
-            self.hub
-                .touch(FEDERATED_FOOS, "bank", name, |object| object["spec"] = spec);
+            self.hub.touch(FEDERATED_FOOS, namespace, name, |object| {
+                object["spec"] = spec
+            });
         }
     }
 

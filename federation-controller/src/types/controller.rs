@@ -23,6 +23,9 @@ use crate::work::{Backoff, Next, OwnedTask, Priority, Queue, drive};
 /// While nobody knows a type's target, its facts are looked for this often, besides whenever a member becomes ready.
 const FACTS_PERIOD: Duration = Duration::from_secs(30);
 
+/// While the webhook has no CA, it is looked for this often.
+const AUTHORITY_PERIOD: Duration = Duration::from_secs(1);
+
 /// Runs propagation for every enabled type.
 pub(crate) struct TypeController {
     context: Arc<Context>,
@@ -171,14 +174,19 @@ impl TypeController {
         let context = &self.context;
         let target = &scope.config.spec.target_type;
         let facts = facts::gather(&context.hub_client, &context.members, target).await;
-        definition::ensure(
-            &context.hub_client,
-            &scope.config,
-            facts.as_ref(),
-            &context.conversion,
-        )
-        .await?;
-        if facts.is_none() {
+        let place = definition::Place {
+            hub_client: &context.hub_client,
+            namespace: &context.namespace,
+            conversion: &context.conversion,
+        };
+        let ensured = definition::ensure(&place, &scope.config, facts.as_ref()).await?;
+        if ensured == definition::Ensured::NoAuthority {
+            scope.message = Some(format!(
+                "the conversion webhook has not published its CA in ConfigMap {} yet",
+                federation_api::names::WEBHOOK_CA
+            ));
+            scope.next = Next::After(AUTHORITY_PERIOD);
+        } else if facts.is_none() {
             scope.message = Some(format!(
                 "no ready member knows {} of {} yet",
                 target.kind,

@@ -2,8 +2,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use base64::Engine;
 use federation_api::FederatedTypeConfig;
 use federation_api::crd::{ConversionStrategy, TargetFacts, federated_crd};
+use federation_api::names::{SECRET_CA_KEY, WEBHOOK_CA};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
@@ -15,6 +19,9 @@ use crate::hub::JsonObject;
 /// answer changes, and definitions of others are told apart.
 const GENERATED: &str = "koinon.io/generated";
 
+/// Where a definition says how its webhook is reached.
+const CLIENT_CONFIG: &str = "/spec/conversion/webhook/clientConfig";
+
 /// What to do about the definition.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
@@ -23,45 +30,88 @@ enum Step {
     Leave,
 }
 
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ensured {
+    /// The definition is as it should be.
+    Done,
+    /// Conversion is by a webhook that has not published its CA yet: a definition made now could not be read in v1.
+    NoAuthority,
+}
+
+/// Where the definition goes, and what about it does not depend on the type.
+pub(super) struct Place<'a> {
+    pub(super) hub_client: &'a kube::Client,
+    /// The system namespace, in which the webhook publishes its CA.
+    pub(super) namespace: &'a str,
+    pub(super) conversion: &'a ConversionStrategy,
+}
+
 /// Creates or updates the definition. Without facts an existing one is left alone, and a missing one is made without
 /// the optional parts, which follow when somebody knows the target.
+///
+/// The webhook's CA is the webhook's to keep up to date: here it is only carried over, or filled in from what the webhook
+/// published, so that no definition is ever without.
 ///
 /// # Errors
 /// If the hub refuses; a lost race is healed by the next reconcile.
 pub(super) async fn ensure(
-    hub_client: &kube::Client,
+    place: &Place<'_>,
     config: &FederatedTypeConfig,
     facts: Option<&TargetFacts>,
-    conversion: &ConversionStrategy,
-) -> Result<(), kube::Error> {
-    let api = JsonObject::api(hub_client.clone(), &definitions(), None);
+) -> Result<Ensured, kube::Error> {
+    let api = JsonObject::api(place.hub_client.clone(), &definitions(), None);
     let known = facts.cloned().unwrap_or_default();
-    let wanted = federated_crd(config, &known, conversion);
+    let wanted = federated_crd(config, &known, place.conversion);
     let name = wanted["metadata"]["name"]
         .as_str()
         .unwrap_or_default()
         .to_owned();
     let stored = api.get_opt(&name).await?;
-    match step(
-        wanted,
-        stored.as_ref().map(JsonObject::value),
-        facts.is_some(),
-    ) {
-        Step::Leave => Ok(()),
+    let stored = stored.as_ref().map(JsonObject::value);
+    let mut next = step(wanted, stored, facts.is_some());
+    if let Step::Create(definition) | Step::Replace(definition) = &mut next
+        && let Some(client_config) = definition.pointer_mut(CLIENT_CONFIG)
+        && client_config.get("caBundle").is_none()
+    {
+        let Some(authority) = authority(place, stored).await? else {
+            return Ok(Ensured::NoAuthority);
+        };
+        client_config["caBundle"] = authority;
+    }
+    match next {
+        Step::Leave => {}
         Step::Create(definition) => {
-            let created = api
-                .create(&PostParams::default(), &JsonObject::new(definition))
-                .await;
+            let definition = JsonObject::new(definition);
+            let created = api.create(&PostParams::default(), &definition).await;
             match created {
-                Err(error) if Failure::of(&error) == Failure::AlreadyExists => Ok(()),
-                other => other.map(|_| ()),
+                Err(error) if Failure::of(&error) == Failure::AlreadyExists => {}
+                other => drop(other?),
             }
         }
-        Step::Replace(definition) => api
-            .replace(&name, &PostParams::default(), &JsonObject::new(definition))
-            .await
-            .map(|_| ()),
+        Step::Replace(definition) => {
+            let definition = JsonObject::new(definition);
+            api.replace(&name, &PostParams::default(), &definition)
+                .await?;
+        }
     }
+    Ok(Ensured::Done)
+}
+
+/// The CA that the stored definition has, or that the webhook published, as base64.
+async fn authority(
+    place: &Place<'_>,
+    stored: Option<&Value>,
+) -> Result<Option<Value>, kube::Error> {
+    let held = stored.and_then(|stored| stored.pointer(CLIENT_CONFIG)?.get("caBundle"));
+    if let Some(held) = held {
+        return Ok(Some(held.clone()));
+    }
+    let config_maps: Api<ConfigMap> = Api::namespaced(place.hub_client.clone(), place.namespace);
+    let published = config_maps.get_opt(WEBHOOK_CA).await?;
+    let bundle = published.and_then(|published| published.data?.remove(SECRET_CA_KEY));
+    let encode = |bundle| base64::engine::general_purpose::STANDARD.encode(bundle);
+    Ok(bundle.map(|bundle| encode(bundle).into()))
 }
 
 fn step(mut wanted: Value, stored: Option<&Value>, facts_known: bool) -> Step {
@@ -78,6 +128,11 @@ fn step(mut wanted: Value, stored: Option<&Value>, facts_known: bool) -> Step {
         Some(held) if facts_known && held != fingerprint => {
             let mut next = stored.clone();
             next["spec"] = wanted["spec"].take();
+            if let Some(labels) = wanted["metadata"]["labels"].as_object() {
+                for (key, value) in labels {
+                    next["metadata"]["labels"][key] = value.clone();
+                }
+            }
             next["metadata"]["annotations"][GENERATED] = json!(fingerprint);
             Step::Replace(next)
         }

@@ -3,20 +3,23 @@
 //! A pure function of the object: no lookups, no clock, same input same output. It works on JSON, so whatever the
 //! versions do not know passes through.
 //!
-//! **Guarantees.** [`convert`] is a bijection between JSON objects of the two versions: there and back is the
-//! identity in both directions, for any object, also ill-formed ones. It never fails for a federated object.
+//! **Guarantees.** [`convert`] is a bijection between the well-typed objects of the two versions: there and back is the
+//! identity in both directions. It never fails for a federated object, and of a well-typed object it makes a
+//! well-typed one, whatever its annotations say.
 //!
 //! **How.** [`natural`] translates field by field: keys are renamed, `spec.topologyType` becomes an annotation, cell names
 //! become derived cluster names, selectors of cells gain the requirement for their namespace. Where that loses
 //! something (e.g. a v1 object without `topologyType`), [`residue`] records the loss as guarded edits in one
 //! annotation, which the way back consumes. An edit is guarded by the value the field had; if someone changed
-//! the field in between, the field wins.
+//! the field in between, the field wins. Users may write that annotation too: [`typed`] keeps a forged one from
+//! showing what no client of the version could read.
 
 mod natural;
 mod residue;
 mod review;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use serde_json::Value;
 
@@ -56,7 +59,9 @@ impl Version {
         }
     }
 
-    fn other(self) -> Self {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
         match self {
             Self::Northbound => Self::Southbound,
             Self::Southbound => Self::Northbound,
@@ -84,7 +89,8 @@ pub enum ConversionError {
 }
 
 /// Converts a federated object to `api_version` (group and version). An object that is there already comes back
-/// unchanged.
+/// unchanged. What the annotation of an earlier conversion says counts only if the outcome has the types of its
+/// version: one object with a forged annotation must not fail every list that it is in.
 ///
 /// # Errors
 /// If the object has no `apiVersion`, or either end is not v1 or v1beta1 of one group. Any other content converts.
@@ -110,10 +116,29 @@ pub fn convert(object: Value, api_version: &str) -> Result<Value, ConversionErro
     if source == target {
         return Ok(object);
     }
-    Ok(convert_to(object, target))
+    Ok(believable(object, target))
 }
 
-/// Converts to `target`, taking the object to be of the other version whatever its `apiVersion` says.
+/// Converts to `target`, without the residue if that would give what the version does not allow and the object itself
+/// does not call for.
+fn believable(object: Value, target: Version) -> Value {
+    if !Residue::is_on(&object) {
+        return convert_to(object, target);
+    }
+    let converted = convert_to(object.clone(), target);
+    if typed::is_typed(&converted, target) {
+        return converted;
+    }
+    let plain = convert_to(Residue::strip(object), target);
+    if typed::is_worse(&converted, &plain, target) {
+        plain
+    } else {
+        converted
+    }
+}
+
+/// Converts to `target`, taking the object to be of the other version whatever its `apiVersion` says. A bijection on all
+/// JSON objects, also ill-typed ones.
 fn convert_to(mut object: Value, target: Version) -> Value {
     // The template is the bulk of an object and passes through untouched: keep it out of all copies.
     let template = object
@@ -130,7 +155,7 @@ fn convert_to(mut object: Value, target: Version) -> Value {
     converted
 }
 
-/// The bijection behind [`convert`], on objects without `spec.template`.
+/// The bijection behind [`convert_to`], on objects without `spec.template`.
 ///
 /// An object without residue is translated, and what a translation back would not restore is attached as residue. An
 /// object with residue is first taken for the product of such a translation: then the answer is the object that

@@ -118,6 +118,24 @@ impl Residue {
         Some((bare, residue))
     }
 
+    /// Does the object carry the annotation, whatever it holds?
+    pub(super) fn is_on(object: &Value) -> bool {
+        object
+            .pointer("/metadata/annotations")
+            .is_some_and(|all| all.get(annotations::CONVERSION_RESIDUE).is_some())
+    }
+
+    /// The object without the annotation, as if it had never had one.
+    pub(super) fn strip(mut object: Value) -> Value {
+        if let Some(all) = object
+            .pointer_mut("/metadata/annotations")
+            .and_then(Value::as_object_mut)
+        {
+            all.remove(annotations::CONVERSION_RESIDUE);
+        }
+        object
+    }
+
     fn parse(body: &Value) -> Option<Self> {
         let edits = body
             .get("edits")?

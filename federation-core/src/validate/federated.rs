@@ -9,7 +9,7 @@ use federation_api::{annotations, names};
 use serde_json::{Value, json};
 
 use super::{Snapshot, Verdict, namespace, text};
-use crate::conversion::Version;
+use crate::conversion::{Version, convert};
 use crate::field::{FieldError, Path};
 use crate::overrides::{self, NORTHBOUND_WORDS, SOUTHBOUND_WORDS, Words};
 use crate::plan::DeleteOptions;
@@ -28,7 +28,8 @@ struct Scope<'a> {
 
 /// Validates a federated object as written in `version`. Errors: delete options, topology type, template, selectors, overrides (forbidden
 /// and repeated paths, repeated names). Warnings: names that are not known or belong to another tenant, a mask or an
-/// override that names what the placement lacks.
+/// override that names what the placement lacks. An object that has annotations of conversion must be valid in the other
+/// version too: they are written by conversion only, but nobody keeps a user from it.
 #[must_use]
 pub fn federated(
     object: &Value,
@@ -36,6 +37,58 @@ pub fn federated(
     namespaced: bool,
     snapshot: &Snapshot<'_>,
 ) -> Verdict {
+    let mut verdict = form(object, version, namespaced, snapshot);
+    if verdict.is_allowed() {
+        other_form(object, version, namespaced, snapshot, &mut verdict);
+    }
+    verdict
+}
+
+/// Do both objects carry the same annotations of conversion? Then an equal spec is equal in both versions.
+#[must_use]
+pub fn converts_alike(one: &Value, other: &Value) -> bool {
+    CONVERSION_ANNOTATIONS
+        .iter()
+        .all(|key| one["metadata"]["annotations"][*key] == other["metadata"]["annotations"][*key])
+}
+
+const CONVERSION_ANNOTATIONS: [&str; 2] =
+    [annotations::CONVERSION_RESIDUE, annotations::TOPOLOGY_TYPE];
+
+/// Validates what the object's annotations make of it in the version it was not written in.
+fn other_form(
+    object: &Value,
+    version: Version,
+    namespaced: bool,
+    snapshot: &Snapshot<'_>,
+    verdict: &mut Verdict,
+) {
+    let all = &object["metadata"]["annotations"];
+    let Some(key) = CONVERSION_ANNOTATIONS
+        .into_iter()
+        .find(|key| !all[*key].is_null())
+    else {
+        return;
+    };
+    let other = version.other();
+    let api_version = names::api_version(names::TYPES_GROUP, other.as_str());
+    let Ok(converted) = convert(object.clone(), &api_version) else {
+        return;
+    };
+    let field = Path::new("metadata").child("annotations").key(key);
+    for error in form(&converted, other, namespaced, snapshot).errors {
+        verdict.error(FieldError::invalid(
+            &field,
+            all[key].clone(),
+            format!(
+                "makes the {} form of the object invalid: {error}",
+                other.as_str()
+            ),
+        ));
+    }
+}
+
+fn form(object: &Value, version: Version, namespaced: bool, snapshot: &Snapshot<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     let path = Path::new("spec");
     let Some(spec) = object.get("spec").filter(|spec| spec.is_object()) else {
@@ -210,11 +263,12 @@ fn known(name: &str, path: &Path, scope: &Scope<'_>, verdict: &mut Verdict) {
         cluster.metadata.name.as_deref() == Some(full.as_str())
             && own.as_ref().is_none_or(|own| own.reaches(labels))
     });
-    let is_cell = kind == "cell"
-        && scope.snapshot.cells.iter().any(|cell| {
-            cell.metadata.name.as_deref() == Some(name)
-                && cell.metadata.namespace.as_deref() == Some(scope.namespace)
-        });
+    // A cell may be so new that its derived cluster is not there yet.
+    let is_cell = scope.snapshot.cells.iter().any(|cell| {
+        let name = cell.metadata.name.as_deref().unwrap_or_default();
+        cell.metadata.namespace.as_deref() == Some(scope.namespace)
+            && names::cell_cluster(name, scope.namespace) == full
+    });
     if !registered && !is_cell {
         verdict.warn(
             path,

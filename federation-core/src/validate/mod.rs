@@ -19,7 +19,7 @@ use serde_json::Value;
 pub use cell::cell;
 pub use cluster::{kubefed_cluster, kubefed_cluster_status};
 pub use config::kubefed_config;
-pub use federated::federated;
+pub use federated::{converts_alike, federated};
 pub use type_config::{federated_type_config, federated_type_config_status};
 
 use crate::field::{FieldError, Path};

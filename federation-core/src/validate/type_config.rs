@@ -7,6 +7,8 @@ use super::{Verdict, name, text};
 use crate::field::{FieldError, Path, text as rules};
 
 const SWITCH: [&str; 2] = ["Enabled", "Disabled"];
+/// Groups whose kinds live on the hub only. Federating one would make federated objects of federated objects.
+const OWN_GROUPS: [&str; 3] = [names::TYPES_GROUP, names::CORE_GROUP, names::KOINON_GROUP];
 const STATES: [&str; 2] = ["Running", "NotRunning"];
 
 /// Validates a FederatedTypeConfig's name and spec.
@@ -25,6 +27,13 @@ pub fn federated_type_config(object: &Value) -> Verdict {
         ));
     }
     resource(target, &path.child("targetType"), &mut verdict);
+    if OWN_GROUPS.contains(&text(target, "group")) {
+        verdict.error(FieldError::invalid(
+            &path.child("targetType").child("group"),
+            text(target, "group"),
+            "kinds of the federation itself cannot be federated",
+        ));
+    }
     verdict.word(
         text(spec, "propagation"),
         &path.child("propagation"),

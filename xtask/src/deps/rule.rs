@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("federation-controller", &["federation-core"]),
     ("proxy-agent", &["federation-tunnel"]),
     ("foo-operator", &[]),
+    ("kms-plugin", &[]),
     (
         "fedctl",
         &[
@@ -44,6 +45,7 @@ const RESERVED: &[(&str, &[&str])] = &[
             "federation-apiserver",
             "proxy-agent",
             "apiserver-store",
+            "kms-plugin",
         ],
     ),
     ("kube-client", &[]),
@@ -51,7 +53,13 @@ const RESERVED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may use every feature of `kube`; the others get [`KUBE_PURE_FEATURES`].
-const KUBE_USERS: &[&str] = &["federation-controller", "fedctl", "foo-operator"];
+/// federation-apiserver: its webhook for hubs that are other API servers (docs/decisions/0006-webhook-is-a-client.md).
+const KUBE_USERS: &[&str] = &[
+    "federation-apiserver",
+    "federation-controller",
+    "fedctl",
+    "foo-operator",
+];
 
 /// Features of `kube` that bring types and no I/O.
 const KUBE_PURE_FEATURES: &[&str] = &["derive", "jsonpatch", "admission"];

@@ -4,18 +4,22 @@
 //! |---|---|
 //! | `KOINON_BIN_DIR` | the folder of the binaries under test (`fedctl`, …) |
 //! | `KOINON_KUBECTL` | the kubectl to use; absent: there is none |
+//! | `KOINON_UPSTREAM_BIN` | the folder of what was built of etcd, kube-apiserver, kube-controller-manager and helm |
+//! | `KUBEBUILDER_ASSETS` | a folder of ready-made ones, which win; set by whoever runs the tests, as for controller-runtime's envtest |
 //! | `KOINON_REQUIRE_TOOLS` | `1`: a missing tool is a failure; absent: skip, and say so in the skip log |
 //! | `KOINON_SKIP_LOG` | a file to append a line to, saying why, for each test that is skipped |
 //!
-//! In CI a missing tool fails; on a laptop it skips what needs it, loudly.
+//! In CI a missing tool is built, and it is a failure if that cannot be. On a laptop what needs it is skipped, loudly: only kubectl is
+//! built without being asked for, the others take minutes and `cargo xtask upstream` builds them.
 
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process::{find_on_path, in_ci};
+use crate::process::{Stopwatch, find_on_path, human, in_ci};
 use crate::upstream;
 use crate::workspace::Workspace;
 
@@ -24,14 +28,18 @@ use crate::workspace::Workspace;
 pub struct Tools {
     binaries: PathBuf,
     kubectl: Option<PathBuf>,
+    upstream: PathBuf,
     skip_log: PathBuf,
 }
 
+/// What a control plane, and installing onto it, take beside kubectl.
+const UPSTREAM: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "helm"];
+
 impl Tools {
-    /// Finds kubectl on `PATH`, or builds it with Go.
+    /// Finds kubectl on `PATH`, or builds it with Go; in CI builds the other upstream programs too.
     ///
     /// # Errors
-    /// In CI: there is no kubectl and it cannot be built. Anywhere: the skip log cannot be made.
+    /// In CI: a tool is missing and cannot be built. Anywhere: the skip log cannot be made.
     pub fn prepare(workspace: &Workspace) -> Result<Self> {
         let kubectl = match find_on_path("kubectl") {
             Some(found) => Some(found),
@@ -44,12 +52,14 @@ impl Tools {
                 }
             },
         };
+        upstream_programs(workspace)?;
         let skip_log = workspace.target.join("xtask-skipped-tests.log");
         fs::create_dir_all(&workspace.target).context("make the target folder")?;
         fs::write(&skip_log, "").with_context(|| format!("write {}", skip_log.display()))?;
         Ok(Self {
             binaries: workspace.target.join("debug"),
             kubectl,
+            upstream: upstream::folder(workspace),
             skip_log,
         })
     }
@@ -58,6 +68,7 @@ impl Tools {
     pub fn tell(&self, command: &mut Command) {
         command
             .env("KOINON_BIN_DIR", &self.binaries)
+            .env("KOINON_UPSTREAM_BIN", &self.upstream)
             .env("KOINON_SKIP_LOG", &self.skip_log);
         match &self.kubectl {
             Some(kubectl) => command.env("KOINON_KUBECTL", kubectl),
@@ -76,4 +87,25 @@ impl Tools {
         fs::read_to_string(&self.skip_log)
             .with_context(|| format!("read {}", self.skip_log.display()))
     }
+}
+
+/// Makes sure of the upstream programs in CI; elsewhere says which are missing.
+fn upstream_programs(workspace: &Workspace) -> Result<()> {
+    let watch = Stopwatch::start();
+    let ready_made = env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
+    let built = upstream::folder(workspace);
+    for name in UPSTREAM {
+        let has = |folder: &Path| folder.join(name).is_file();
+        if ready_made.as_deref().is_some_and(has) {
+            println!("xtask: {name} from KUBEBUILDER_ASSETS");
+        } else if in_ci() {
+            upstream::build(workspace, name).with_context(|| format!("tests need {name}"))?;
+        } else if !has(&built) {
+            println!(
+                "xtask: NO {name}: tests that need it are skipped (`cargo xtask upstream` builds it)"
+            );
+        }
+    }
+    println!("xtask: upstream programs took {}", human(watch.elapsed()));
+    Ok(())
 }

@@ -37,6 +37,12 @@ pub fn run(workspace: &Workspace, arguments: &UpstreamArguments) -> Result<()> {
     Ok(())
 }
 
+/// Where built tools go.
+#[must_use]
+pub fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("upstream/bin")
+}
+
 /// Builds one tool if needed and returns where it is.
 ///
 /// # Errors
@@ -50,7 +56,7 @@ pub fn build(workspace: &Workspace, name: &str) -> Result<PathBuf> {
             format!("no tool {name}; there are: {}", known.join(", "))
         })?;
     let module = workspace.root.join(tool.module);
-    let bin = workspace.target.join("upstream/bin");
+    let bin = folder(workspace);
     let program = bin.join(tool.name);
     let stamp_file = workspace.target.join("upstream/stamps").join(tool.name);
     let flags = linker_flags(&module, tool)?;

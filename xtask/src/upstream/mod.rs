@@ -6,5 +6,5 @@
 mod build;
 mod tool;
 
-pub use build::{build, run};
+pub use build::{build, folder, run};
 pub use tool::{TOOLS, Tool};

@@ -19,6 +19,8 @@ const KUBERNETES_VERSION: Option<(&str, &str)> = Some((
     "k8s.io/component-base/version.gitVersion",
 ));
 
+const KONNECTIVITY: &str = "tests/upstream/konnectivity";
+
 /// Every tool, in the order in which they are built.
 pub const TOOLS: &[Tool] = &[
     Tool {
@@ -43,6 +45,33 @@ pub const TOOLS: &[Tool] = &[
         name: "etcd",
         module: "tests/upstream/etcd",
         package: "go.etcd.io/etcd/server/v3",
+        version: None,
+    },
+    Tool {
+        name: "helm",
+        module: "tests/upstream/helm",
+        package: "helm.sh/helm/v4/cmd/helm",
+        version: Some((
+            "helm.sh/helm/v4",
+            "helm.sh/helm/v4/internal/version.version",
+        )),
+    },
+    Tool {
+        name: "konnectivity-server",
+        module: KONNECTIVITY,
+        package: "sigs.k8s.io/apiserver-network-proxy/cmd/server",
+        version: None,
+    },
+    Tool {
+        name: "konnectivity-agent",
+        module: KONNECTIVITY,
+        package: "sigs.k8s.io/apiserver-network-proxy/cmd/agent",
+        version: None,
+    },
+    Tool {
+        name: "konnectivity-test-client",
+        module: KONNECTIVITY,
+        package: "sigs.k8s.io/apiserver-network-proxy/cmd/test-client",
         version: None,
     },
 ];

@@ -3,6 +3,7 @@
 mod protobuf;
 mod strict;
 mod unreadable;
+mod walk;
 mod yaml;
 
 use serde_json::Value;
@@ -121,6 +122,16 @@ pub(crate) fn decode_kind(
         }
         _ => Ok(decoded.value),
     }
+}
+
+/// What is said of a body that is nested too deep, in Go's words, with the limit.
+pub(crate) fn too_deep(format: &str, levels: usize) -> String {
+    format!("{format}: exceeded max depth: an object may have {levels} levels")
+}
+
+/// Do a parser's words mean that it went as deep as it goes?
+fn is_too_deep(why: &str) -> bool {
+    why.starts_with("recursion limit exceeded")
 }
 
 /// Parses a JSON body that is no object of a kind, such as a patch.
@@ -269,5 +280,29 @@ mod tests {
         assert_eq!(summary(b""), "<empty>");
         assert_eq!(summary(b"abc"), "616263");
         assert_eq!(summary(br#"{"a":1}"#), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn too_deep_and_too_large_are_said_in_plain_words() {
+        let refused = |format, body: &str| decode(format, body.as_bytes()).unwrap_err().to_string();
+        let flow = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        let block: String = (0..200).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+        assert_eq!(
+            refused(Format::Json, &flow),
+            "json: exceeded max depth: an object may have 100 levels"
+        );
+        for deep in [&flow, &block] {
+            assert_eq!(
+                refused(Format::Yaml, deep),
+                "yaml: exceeded max depth: an object may have 64 levels in YAML"
+            );
+        }
+        let bomb = format!("a: &a [x]\nb:\n{}", "- *a\n".repeat(60_000));
+        assert_eq!(
+            refused(Format::Yaml, &bomb),
+            "yaml: document contains excessive aliasing"
+        );
+        let levels: String = (0..63).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+        assert!(decode(Format::Yaml, levels.as_bytes()).is_ok());
     }
 }

@@ -1,37 +1,41 @@
 //! A JSON reader that notices duplicate fields and knows their paths, as `sigs.k8s.io/json` does.
 
 use std::cell::RefCell;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::de::DeserializeSeed;
 
-use super::Decoded;
+use super::walk::{Observer, Reader};
+use super::{Decoded, is_too_deep, too_deep};
+use crate::object::MAX_DEPTH;
 
 /// Upstream reports no more than this many strict errors.
 const MAX_COMPLAINTS: usize = 100;
 
 /// Parses JSON; trailing characters are an error.
 pub(super) fn from_json(body: &[u8]) -> Result<Decoded, String> {
-    let reader = Reader::default();
+    let json = Json::default();
     let mut parser = serde_json::Deserializer::from_slice(body);
-    let value = reader
+    let value = Reader(&json)
         .deserialize(&mut parser)
         .and_then(|value| parser.end().map(|()| value))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| match error.to_string() {
+            why if is_too_deep(&why) => too_deep("json", MAX_DEPTH),
+            why => why,
+        })?;
     Ok(Decoded {
         value,
-        complaints: reader.complaints.into_inner(),
+        complaints: json.complaints.into_inner(),
     })
 }
 
+/// Complains of duplicates by their path, before it reads them.
 #[derive(Default)]
-struct Reader {
+struct Json {
     path: RefCell<String>,
     complaints: RefCell<Vec<String>>,
 }
 
-impl Reader {
+impl Json {
     /// Reads a value with a step appended to the path.
     fn inside<T>(&self, step: impl FnOnce(&mut String), read: impl FnOnce() -> T) -> T {
         let length = self.path.borrow().len();
@@ -41,85 +45,37 @@ impl Reader {
         result
     }
 
-    fn duplicate(&self, key: &str) {
+    fn duplicate(&self) {
         let mut complaints = self.complaints.borrow_mut();
         if complaints.len() < MAX_COMPLAINTS {
-            let path = self.path.borrow();
-            let dot = if path.is_empty() { "" } else { "." };
-            complaints.push(format!("duplicate field \"{path}{dot}{key}\""));
+            complaints.push(format!("duplicate field \"{}\"", self.path.borrow()));
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &Reader {
-    type Value = Value;
+impl Observer for Json {
+    type Key = String;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &Reader {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
+    fn name(key: &String) -> &str {
+        key
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        loop {
-            let step = |path: &mut String| path.push_str(&format!("[{}]", list.len()));
-            match self.inside(step, || items.next_element_seed(self))? {
-                Some(item) => list.push(item),
-                None => return Ok(Value::Array(list)),
+    fn field<T>(&self, key: &String, repeated: bool, read: impl FnOnce() -> T) -> T {
+        let step = |path: &mut String| {
+            if !path.is_empty() {
+                path.push('.');
             }
-        }
+            path.push_str(key);
+        };
+        self.inside(step, || {
+            if repeated {
+                self.duplicate();
+            }
+            read()
+        })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            if map.contains_key(&key) {
-                self.duplicate(&key);
-            }
-            let step = |path: &mut String| {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(&key);
-            };
-            let value = self.inside(step, || entries.next_value_seed(self))?;
-            map.insert(key, value);
-        }
-        Ok(Value::Object(map))
+    fn item<T>(&self, index: usize, read: impl FnOnce() -> T) -> T {
+        self.inside(|path| path.push_str(&format!("[{index}]")), read)
     }
 }

@@ -1,25 +1,30 @@
 //! YAML bodies: what `sigs.k8s.io/yaml` makes of them.
 
 use std::cell::RefCell;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
-use serde_saphyr::{DuplicateKeyPolicy, Options, Spanned};
+use serde::de::DeserializeSeed;
+use serde_saphyr::{DuplicateKeyPolicy, Error, Options, Spanned};
 
-use super::Decoded;
+use super::walk::{Observer, Reader};
+use super::{Decoded, is_too_deep};
+
+/// How many levels a document may have: fewer than JSON's, because the parser takes much of the stack for each.
+const MAX_DEPTH: usize = 64;
 
 /// Parses one YAML document.
 pub(super) fn from_yaml(body: &[u8]) -> Result<Decoded, String> {
     let mut options = Options::default();
     options.duplicate_keys = DuplicateKeyPolicy::LastWins;
     options.with_snippet = false;
-    let reader = Reader::default();
+    if let Some(budget) = &mut options.budget {
+        budget.max_depth = MAX_DEPTH;
+    }
+    let yaml = Yaml::default();
     let value = serde_saphyr::with_deserializer_from_slice_with_options(body, options, |parser| {
-        reader.deserialize(parser)
+        Reader(&yaml).deserialize(parser)
     })
-    .map_err(|error| format!("yaml: {error}"))?;
-    let lines = reader.duplicates.into_inner();
+    .map_err(|error| words(&error))?;
+    let lines = yaml.duplicates.into_inner();
     let complaints = if lines.is_empty() {
         Vec::new()
     } else {
@@ -28,80 +33,51 @@ pub(super) fn from_yaml(body: &[u8]) -> Result<Decoded, String> {
     Ok(Decoded { value, complaints })
 }
 
+fn too_deep() -> String {
+    format!("{} in YAML", super::too_deep("yaml", MAX_DEPTH))
+}
+
+/// Why the document cannot be read, for people: the parser speaks of its budgets.
+fn words(error: &Error) -> String {
+    use serde_saphyr::budget::BudgetBreach;
+    match error.without_snippet() {
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Depth { .. } => too_deep(),
+            BudgetBreach::Aliases { .. }
+            | BudgetBreach::AliasAnchorRatio { .. }
+            | BudgetBreach::Anchors { .. }
+            | BudgetBreach::RecordedAnchorEvents { .. } => {
+                "yaml: document contains excessive aliasing".to_owned()
+            }
+            _ => "yaml: the document is larger than this server reads".to_owned(),
+        },
+        other => match other.to_string() {
+            why if is_too_deep(&why) => too_deep(),
+            why => format!("yaml: {why}"),
+        },
+    }
+}
+
+/// Complains of duplicates by their line, after it read them.
 #[derive(Default)]
-struct Reader {
+struct Yaml {
     duplicates: RefCell<Vec<String>>,
 }
 
-impl<'de> DeserializeSeed<'de> for &Reader {
-    type Value = Value;
+impl Observer for Yaml {
+    type Key = Spanned<String>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &Reader {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any YAML value that JSON has too")
+    fn name(key: &Spanned<String>) -> &str {
+        &key.value
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
-            list.push(item);
+    fn field<T>(&self, key: &Spanned<String>, repeated: bool, read: impl FnOnce() -> T) -> T {
+        let value = read();
+        if repeated {
+            let (line, name) = (key.referenced.line(), &key.value);
+            let text = format!("  line {line}: key \"{name}\" already set in map");
+            self.duplicates.borrow_mut().push(text);
         }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = entries.next_key::<Spanned<String>>()? {
-            let value = entries.next_value_seed(self)?;
-            let line = key.referenced.line();
-            if map.insert(key.value.clone(), value).is_some() {
-                let text = format!("  line {line}: key \"{}\" already set in map", key.value);
-                self.duplicates.borrow_mut().push(text);
-            }
-        }
-        Ok(Value::Object(map))
+        value
     }
 }

@@ -3,38 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiserver_store::{Action, Expect, Key, MemoryBackend, Mutation, Store, StoreOptions};
+use apiserver_store::{Action, Expect, Key, Mutation};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::CrdController;
 use crate::api::Api;
-use crate::cache::{Cache, CacheOptions};
+use crate::cache::CacheOptions;
 use crate::kinds::custom::{CRD_FINALIZER, CRD_RESOURCE, condition_is_true};
-use crate::kinds::{BuiltinHooks, Kinds, Plain, Registry, builtin_rows};
 use crate::object::encode;
 use crate::request::Verb;
-use crate::seams::Seams;
+use crate::testing;
 
 pub(super) async fn api() -> Api {
-    let store = Store::open(MemoryBackend::new(), StoreOptions::default())
-        .await
-        .unwrap();
-    let cache = Cache::start(store.clone(), CacheOptions::default())
-        .await
-        .unwrap();
-    let rows = builtin_rows(BuiltinHooks {
-        strategy: |_, _| Arc::new(Plain),
-        columns: |_, _| Vec::new(),
-    });
-    Api {
-        store,
-        cache,
-        registry: Arc::new(Registry::new(Kinds::new(rows))),
-        admission: Arc::from([]),
-        converters: Arc::from([]),
-        seams: Seams::system(),
-    }
+    testing::api_of(testing::plain_kinds(), CacheOptions::default()).await
 }
 
 fn builtin(api: &Api) -> Vec<Arc<crate::kinds::Kind>> {

@@ -7,19 +7,17 @@ mod watches;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apiserver_store::{
-    Action, Expect, Key, MemoryBackend, Mutation, Revision, Store, StoreOptions,
-};
+use apiserver_store::{Action, Expect, Key, Mutation, Revision};
 use serde_json::json;
 
 use super::{Reply, WatchItem, WatchStream};
 use crate::api::Api;
-use crate::cache::{Cache, CacheOptions};
-use crate::kinds::{BuiltinHooks, Kind, Kinds, Plain, Registry, builtin_rows};
+use crate::cache::CacheOptions;
+use crate::kinds::Kind;
 use crate::object::encode;
 use crate::request::{Query, Request, ResourcePath, UserInfo, Verb, Warnings};
-use crate::seams::Seams;
 use crate::status::ApiError;
+use crate::testing;
 
 /// A server's state with pods in it.
 pub(super) struct World {
@@ -35,23 +33,8 @@ impl World {
     }
 
     pub(super) async fn with(options: CacheOptions) -> Self {
-        let store = Store::open(MemoryBackend::new(), StoreOptions::default())
-            .await
-            .unwrap();
-        let rows = builtin_rows(BuiltinHooks {
-            strategy: |_, _| Arc::new(Plain),
-            columns: |_, _| Vec::new(),
-        });
-        let kinds = Kinds::new(rows);
-        let kind = kinds.resource("", "pods").unwrap().clone();
-        let api = Api {
-            cache: Cache::start(store.clone(), options).await.unwrap(),
-            store,
-            registry: Arc::new(Registry::new(kinds)),
-            admission: Arc::from([]),
-            converters: Arc::from([]),
-            seams: Seams::system(),
-        };
+        let api = testing::api_of(testing::plain_kinds(), options).await;
+        let kind = api.registry.kinds().resource("", "pods").unwrap().clone();
         Self {
             api,
             kind,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::meta::{check_types, prune_unknown};
 use super::options::FieldValidation;
-use crate::codec::decode::{Expected, Format, decode};
+use crate::codec::decode::{Expected, Format, decode, too_deep};
 use crate::kinds::{Kind, KindVersion};
 use crate::object;
 use crate::request::Request;
@@ -87,10 +87,7 @@ pub(super) fn clean(
     complaints: &mut Vec<String>,
 ) -> Result<(), String> {
     if object::depth(value) > object::MAX_DEPTH {
-        return Err(format!(
-            "json: exceeded max depth: an object may have {} levels",
-            object::MAX_DEPTH
-        ));
+        return Err(too_deep("json", object::MAX_DEPTH));
     }
     let mut unknown = prune_unknown(value);
     check_types(value)?;

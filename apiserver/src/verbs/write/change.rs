@@ -1,21 +1,17 @@
-//! The compare-and-swap loop behind every change of an existing object.
+//! Every change of an existing object, tried on newer objects until it is the first.
 
 use std::sync::Arc;
 
-use apiserver_store::{Action, CommitError, Expect, Key, Mutation};
 use http::StatusCode;
 use serde_json::Value;
 
 use super::pipeline::Write;
+use super::swap::{Swap, Then};
 use crate::admit::Operation;
 use crate::convert;
 use crate::object::{self, Obj};
 use crate::status::ApiError;
 use crate::verbs::{Body, Reply};
-
-/// How often a change without a `resourceVersion` is made again on a newer object before the client is told. Of those who
-/// change one object at the same moment one wins each round, so this is about how many may do so.
-const TRIES: usize = 1000;
 
 /// What part of an object a request may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,46 +75,23 @@ pub(super) async fn run(
     part: Part,
     change: &dyn Change,
 ) -> Result<Done, ApiError> {
-    let key = Key::new(
-        write.kind.resource.clone(),
-        write.request.path.namespace.as_str(),
-        name,
-    );
-    write.api.cache.fresh().await?;
-    let mut current = write.api.cache.get_key(&key);
-    for _ in 0..TRIES {
-        let Some(now) = current else {
-            return Err(write.not_found(name));
-        };
-        match attempt(write, &key, &now, part, change).await? {
-            Attempt::Done(done) => return Ok(done),
-            Attempt::Lost { newer, conditional } => {
-                if conditional && newer.is_some() {
-                    return Err(modified(write, name));
-                }
-                current = newer;
-            }
+    let mut swap = Swap::begin(write, name).await?;
+    loop {
+        let now = swap.current()?;
+        if let Some(done) = attempt(write, &mut swap, &now, part, change).await? {
+            return Ok(done);
         }
     }
-    Err(modified(write, name))
 }
 
-enum Attempt {
-    Done(Done),
-    /// Somebody else was faster. `conditional`: the client named the revision that it saw.
-    Lost {
-        newer: Option<Arc<Obj>>,
-        conditional: bool,
-    },
-}
-
+/// One attempt; nothing if somebody else was faster and the client did not name the revision that it saw.
 async fn attempt(
     write: &Write<'_>,
-    key: &Key,
+    swap: &mut Swap<'_>,
     now: &Arc<Obj>,
     part: Part,
     change: &dyn Change,
-) -> Result<Attempt, ApiError> {
+) -> Result<Option<Done>, ApiError> {
     let old = at_version(write, now).await?;
     let mut value = change.wanted(&old)?;
     let conditional = check_preconditions(write, now, &value, change.unconditional())?;
@@ -140,40 +113,15 @@ async fn attempt(
         && !write.kind.strategy.holds_deletion(&value);
     if write.dry_run {
         object::set_meta_str(&mut value, "resourceVersion", &now.revision.to_string());
-        return Ok(Attempt::Done(Done::DryRun(value)));
+        return Ok(Some(Done::DryRun(value)));
     }
     let bytes = write.stored_bytes(value).await?;
-    if !gone && object::splice_revision(&bytes, now.revision) == now.bytes {
-        return Ok(Attempt::Done(Done::Stored(now.clone())));
+    let then = if gone { Then::Gone } else { Then::Stays };
+    let stored = swap.commit(now, bytes, then).await?;
+    if stored.is_none() && conditional && swap.is_there() {
+        return Err(write.modified(now.name()));
     }
-    let action = if gone {
-        Action::Delete(bytes.clone())
-    } else {
-        Action::Put(bytes.clone())
-    };
-    let mutation = Mutation {
-        key: key.clone(),
-        expect: Expect::Revision(now.revision),
-        action,
-    };
-    match write.api.store.commit(mutation).await {
-        Ok(revision) => {
-            let stored =
-                Obj::from_store(key.clone(), revision, &bytes).map_err(ApiError::internal)?;
-            Ok(Attempt::Done(Done::Stored(Arc::new(stored))))
-        }
-        Err(CommitError::Conflict { current }) => {
-            let newer = current
-                .map(|record| Obj::from_record(&record))
-                .transpose()
-                .map_err(ApiError::internal)?;
-            Ok(Attempt::Lost {
-                newer: newer.map(Arc::new),
-                conditional,
-            })
-        }
-        Err(error) => Err(store_error(error)),
-    }
+    Ok(stored.map(Done::Stored))
 }
 
 /// The stored object in the version of the request.
@@ -227,7 +175,7 @@ fn check_preconditions(
     if revision == now.revision.to_string() {
         Ok(true)
     } else {
-        Err(modified(write, now.name()))
+        Err(write.modified(now.name()))
     }
 }
 
@@ -311,35 +259,4 @@ fn intent(value: &Value, skip_status: bool) -> impl Iterator<Item = (&String, &V
             !(matches!(field.as_str(), "metadata" | "apiVersion" | "kind")
                 || (skip_status && *field == "status"))
         })
-}
-
-pub(super) fn modified(write: &Write<'_>, name: &str) -> ApiError {
-    ApiError::modified(&write.kind.group, &write.kind.plural, name)
-}
-
-/// What the client is told of a commit that failed for reasons of the store.
-pub(super) fn store_error(error: CommitError) -> ApiError {
-    match error {
-        CommitError::Conflict { .. } => ApiError::internal("a conflict was not expected here"),
-        CommitError::InvalidKey(key) => ApiError::bad_request(format!("not a complete key: {key}")),
-        CommitError::Unavailable(cause) => {
-            tracing::error!(
-                error = &cause as &dyn std::error::Error,
-                "the store cannot write"
-            );
-            ApiError::unavailable(format!(
-                "the store cannot write: {cause}; nothing was changed"
-            ))
-        }
-        CommitError::UnknownOutcome(cause) => {
-            tracing::error!(
-                error = &cause as &dyn std::error::Error,
-                "a write has an unknown outcome"
-            );
-            ApiError::timeout(
-                "it is unknown whether the change was stored: read the object before you try again",
-                1,
-            )
-        }
-    }
 }

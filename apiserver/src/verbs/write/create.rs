@@ -102,7 +102,7 @@ async fn store(write: &Write<'_>, mut value: Value) -> Result<Outcome, ApiError>
         Err(CommitError::Conflict { current }) => {
             Ok(Outcome::Taken(conflict(kind, &key, current.as_ref())))
         }
-        Err(error) => Err(super::change::store_error(error)),
+        Err(error) => Err(super::swap::store_error(error)),
     }
 }
 

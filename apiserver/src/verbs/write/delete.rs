@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use apiserver_store::{Action, CommitError, Expect, Key, Mutation};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::change::{self, at_version, store_error};
+use super::change::at_version;
 use super::pipeline::Write;
+use super::swap::{Swap, Then};
 use super::{FOREGROUND, ORPHAN};
 use crate::api::Api;
 use crate::codec::decode::{Expected, decode_kind};
@@ -17,9 +17,6 @@ use crate::object::{self, Obj};
 use crate::request::Request;
 use crate::status::{ApiError, FieldError, FieldErrorKind};
 use crate::verbs::{Body, Reply};
-
-/// How often a deletion that names no revision is tried again on a newer object.
-const TRIES: usize = 1000;
 
 /// What becomes of the objects that the deleted one owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,24 +184,14 @@ pub(super) async fn delete_one(
     name: &str,
     options: &DeleteOptions,
 ) -> Result<Gone, ApiError> {
-    let key = Key::new(
-        write.kind.resource.clone(),
-        write.request.path.namespace.as_str(),
-        name,
-    );
-    write.api.cache.fresh().await?;
-    let mut current = write.api.cache.get_key(&key);
-    for _ in 0..TRIES {
-        let Some(now) = current else {
-            return Err(write.not_found(name));
-        };
+    let mut swap = Swap::begin(write, name).await?;
+    loop {
+        let now = swap.current()?;
         check(write, &now, &options.preconditions)?;
-        match attempt(write, &key, &now, options).await? {
-            Ok(gone) => return Ok(gone),
-            Err(newer) => current = newer,
+        if let Some(gone) = attempt(write, &mut swap, &now, options).await? {
+            return Ok(gone);
         }
     }
-    Err(change::modified(write, name))
 }
 
 fn check(write: &Write<'_>, now: &Obj, preconditions: &Preconditions) -> Result<(), ApiError> {
@@ -229,13 +216,13 @@ fn check(write: &Write<'_>, now: &Obj, preconditions: &Preconditions) -> Result<
     Ok(())
 }
 
-/// One attempt; the inner error is the newer object that made it fail.
+/// One attempt; nothing if somebody else was faster.
 async fn attempt(
     write: &Write<'_>,
-    key: &Key,
+    swap: &mut Swap<'_>,
     now: &Arc<Obj>,
     options: &DeleteOptions,
-) -> Result<Result<Gone, Option<Arc<Obj>>>, ApiError> {
+) -> Result<Option<Gone>, ApiError> {
     let old = at_version(write, now).await?;
     write.admit_delete(now.name(), &old).await?;
     let mut value = old.clone();
@@ -244,46 +231,16 @@ async fn attempt(
     if held {
         mark(write, &mut value);
     }
+    let (then, outcome): (_, fn(Arc<Obj>) -> Gone) = if held {
+        (Then::Stays, Gone::Later)
+    } else {
+        (Then::Gone, Gone::Now)
+    };
     if write.dry_run {
-        return Ok(Ok(if held {
-            Gone::Later(now.clone())
-        } else {
-            Gone::Now(now.clone())
-        }));
+        return Ok(Some(outcome(now.clone())));
     }
     let bytes = write.stored_bytes(value).await?;
-    if held && object::splice_revision(&bytes, now.revision) == now.bytes {
-        return Ok(Ok(Gone::Later(now.clone())));
-    }
-    let mutation = Mutation {
-        key: key.clone(),
-        expect: Expect::Revision(now.revision),
-        action: if held {
-            Action::Put(bytes.clone())
-        } else {
-            Action::Delete(bytes.clone())
-        },
-    };
-    match write.api.store.commit(mutation).await {
-        Ok(revision) => {
-            let object = Arc::new(
-                Obj::from_store(key.clone(), revision, &bytes).map_err(ApiError::internal)?,
-            );
-            Ok(Ok(if held {
-                Gone::Later(object)
-            } else {
-                Gone::Now(object)
-            }))
-        }
-        Err(CommitError::Conflict { current }) => {
-            let newer = current
-                .map(|record| Obj::from_record(&record))
-                .transpose()
-                .map_err(ApiError::internal)?;
-            Ok(Err(newer.map(Arc::new)))
-        }
-        Err(error) => Err(store_error(error)),
-    }
+    Ok(swap.commit(now, bytes, then).await?.map(outcome))
 }
 
 /// Adds or takes the garbage collector's finalizers, as the policy says; without a policy they stay as they are.

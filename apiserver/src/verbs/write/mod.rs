@@ -1,7 +1,7 @@
 //! The verbs that change objects: one pipeline for all kinds.
 //!
 //! decode ([`body`]) → default → admission → strategy → validation ([`pipeline`]) → compare-and-swap ([`create`],
-//! [`change`], [`delete`]). Everything up to the swap is repeated when somebody else was faster.
+//! [`swap`] under [`change`] and [`delete`]). Everything up to the swap is repeated when somebody else was faster.
 
 mod body;
 mod change;
@@ -13,6 +13,7 @@ mod options;
 mod patch;
 mod pipeline;
 mod scale;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod update;

@@ -138,4 +138,9 @@ impl<'a> Write<'a> {
     pub(super) fn not_found(&self, name: &str) -> ApiError {
         ApiError::not_found(&self.kind.group, &self.kind.plural, name)
     }
+
+    /// Somebody else changed the object meanwhile.
+    pub(super) fn modified(&self, name: &str) -> ApiError {
+        ApiError::modified(&self.kind.group, &self.kind.plural, name)
+    }
 }

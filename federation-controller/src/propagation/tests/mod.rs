@@ -1,5 +1,8 @@
 //! Propagation as a whole, from the hub's objects to the exact writes in members.
 
+mod custody;
+mod reach;
+
 use serde_json::json;
 
 use crate::testing::{FEDERATED_FOOS, FOOS, Mood, RECORDS, World, cells};
@@ -195,6 +198,26 @@ async fn member_status_comes_back_without_member_writes() {
         world.hub.take_writes(),
         ["PATCH federatedfoos/status bank/foo-01"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_was_decided_on_an_old_object_does_not_stick() {
+    let world = world().await;
+    let said = world.hub.get(FEDERATED_FOOS, "bank", "foo-01")["status"].clone();
+    world.forget_writes();
+    // As the watch shows it when an edit kept our write of a status from being taken in: the last decision found the status as
+    // it was before that write, and wrote nothing.
+    world.hub.touch(FEDERATED_FOOS, "bank", "foo-01", |foo| {
+        foo["status"]["clusters"][2]["remoteStatus"] = json!({"happy": "stale"});
+    });
+    world.settle(5).await;
+    let now = world.hub.get(FEDERATED_FOOS, "bank", "foo-01")["status"].clone();
+    assert_eq!(now, said);
+    assert_eq!(
+        world.hub.take_writes(),
+        ["PATCH federatedfoos/status bank/foo-01"]
+    );
+    assert_eq!(world.member_writes(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
