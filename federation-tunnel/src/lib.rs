@@ -11,6 +11,7 @@ mod agent;
 mod cluster;
 mod hub;
 pub mod identity;
+pub mod konnectivity;
 mod seams;
 mod tls;
 mod transport;
