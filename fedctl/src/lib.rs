@@ -3,19 +3,19 @@
 //!
 //! Everything in `commands` goes through the hub's API, so kubectl could do it too; fedctl only knows the names.
 
+#[macro_use]
+mod print;
+
 pub mod cli;
 mod commands;
 mod hub;
 mod local;
 mod objects;
-mod print;
 mod registration;
 mod resolve;
 
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
@@ -59,18 +59,15 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Federate(args) => commands::federate(global, &args).await,
         Command::Mask(command) => commands::mask(global, &command).await,
         Command::Status(args) => commands::status(global, &args).await,
-        Command::Completion { shell } => completion(shell),
+        Command::Completion { shell } => {
+            completion(shell);
+            Ok(())
+        }
     }
 }
 
-/// Prints the script. Whoever reads it may stop early.
-fn completion(shell: clap_complete::Shell) -> anyhow::Result<()> {
+fn completion(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "fedctl", &mut script);
-    match std::io::stdout().write_all(&script) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("cannot print the script")
-        }
-        _ => Ok(()),
-    }
+    out!("{}", String::from_utf8_lossy(&script));
 }

@@ -1,5 +1,8 @@
 //! How fedctl prints: tables like kubectl's, objects as JSON or YAML, states of members, errors with their causes.
 
+use std::fmt;
+use std::io::{ErrorKind, Write};
+
 use anyhow::Context;
 use federation_api::federated::MemberEntry;
 use federation_api::federated::northbound::Status as ObjectStatus;
@@ -7,6 +10,31 @@ use kube::api::DynamicObject;
 use serde::Serialize;
 
 use crate::cli::Output;
+
+/// Exit code of a process whose reader has gone, as the shell reports it for a program that SIGPIPE ended.
+const READER_GONE: i32 = 141;
+
+/// As `print!`. A reader that has gone (`| head`) ends the process quietly, as it ends kubectl; any other failure to write is an error.
+pub(crate) fn text(text: fmt::Arguments<'_>) {
+    let Err(error) = std::io::stdout().lock().write_fmt(text) else {
+        return;
+    };
+    if error.kind() == ErrorKind::BrokenPipe {
+        std::process::exit(READER_GONE);
+    }
+    eprintln!("error: cannot write to standard output: {error}");
+    std::process::exit(1);
+}
+
+/// `print!` through [`text()`].
+macro_rules! out {
+    ($($part:tt)*) => { $crate::print::text(format_args!($($part)*)) };
+}
+
+/// `println!` through [`text()`].
+macro_rules! outln {
+    ($($part:tt)*) => { $crate::print::text(format_args!("{}\n", format_args!($($part)*))) };
+}
 
 /// One line from an error: every cause once, outermost first. An answer of the API server ends it, since its message is
 /// complete.
@@ -33,11 +61,11 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
 /// Prints an object or list in the machine-readable form asked for; `false` if the form is one for people.
 pub(crate) fn object<T: Serialize>(output: Option<Output>, value: &T) -> anyhow::Result<bool> {
     match output {
-        Some(Output::Json) => println!(
+        Some(Output::Json) => outln!(
             "{}",
             serde_json::to_string_pretty(value).context("cannot print as JSON")?
         ),
-        Some(Output::Yaml) => print!(
+        Some(Output::Yaml) => out!(
             "{}",
             serde_saphyr::to_string(value).context("cannot print as YAML")?
         ),
@@ -56,7 +84,7 @@ pub(crate) fn list<T: Serialize>(output: Option<Output>, items: &[T]) -> anyhow:
 
 /// Prints rows under headings, columns as wide as their widest cell, three spaces apart.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
-    print!("{}", format_table(headings, rows));
+    out!("{}", format_table(headings, rows));
 }
 
 /// What the hub says of a federated object, read as v1; empty if it says nothing yet.

@@ -73,7 +73,7 @@ async fn create(hub: &Hub, global: &Global, args: &CellCreate) -> anyhow::Result
             )
         })?;
     if !print::object(global.output, &made)? {
-        println!(
+        outln!(
             "cell/{} created in cluster {} (namespace {})",
             args.name,
             args.cluster,
@@ -103,7 +103,7 @@ async fn delete(hub: &Hub, name: &str) -> anyhow::Result<()> {
                 hub.namespace
             )
         })?;
-    println!("cell/{name} deleted");
+    outln!("cell/{name} deleted");
     Ok(())
 }
 

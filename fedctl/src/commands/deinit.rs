@@ -48,7 +48,7 @@ pub(crate) async fn deinit(global: &Global, args: &Deinit) -> anyhow::Result<()>
     all.splice(1..1, generated);
     for object in all.iter().rev().filter(|object| !keeps(object)) {
         if let Some(deleted) = apply::delete(&hub.hub_client, object, args.dry_run).await? {
-            println!(
+            outln!(
                 "{deleted}{}",
                 if args.dry_run {
                     " (server dry run)"
@@ -59,7 +59,7 @@ pub(crate) async fn deinit(global: &Global, args: &Deinit) -> anyhow::Result<()>
         }
     }
     if !args.purge {
-        println!(
+        outln!(
             "definitions, objects and namespace {} stay; federated objects are read as v1beta1 only until `fedctl init` runs again",
             options.namespace
         );

@@ -52,9 +52,11 @@ pub(crate) async fn enable(global: &Global, args: &Enable) -> anyhow::Result<()>
     };
     wait_served(&hub, &made).await?;
     if !print::object(global.output, &made)? {
-        println!(
+        outln!(
             "{} enabled as {} (found in cluster {cluster}); federate one with `fedctl federate {} NAME`",
-            resource.kind, made.spec.federated_type.kind, resource.plural
+            resource.kind,
+            made.spec.federated_type.kind,
+            resource.plural
         );
     }
     Ok(())
@@ -247,7 +249,7 @@ pub(crate) async fn disable(global: &Global, args: &Disable) -> anyhow::Result<(
         );
     }
     delete(&api, &name).await?;
-    println!("{name} disabled; what is in the members stays");
+    outln!("{name} disabled; what is in the members stays");
     if args.delete_crd {
         let crds: Api<CustomResourceDefinition> = Api::all(hub.hub_client.clone());
         let federated = &config.spec.federated_type;
@@ -257,7 +259,7 @@ pub(crate) async fn disable(global: &Global, args: &Disable) -> anyhow::Result<(
             federated.group.as_deref().unwrap_or(names::TYPES_GROUP)
         );
         delete(&crds, &crd).await?;
-        println!("customresourcedefinition {crd} deleted");
+        outln!("customresourcedefinition {crd} deleted");
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ pub(crate) async fn federate(global: &Global, args: &Federate) -> anyhow::Result
     }
     if args.dry_run {
         if !print::object(global.output, &object)? {
-            print!(
+            out!(
                 "{}",
                 serde_saphyr::to_string(&object).context("cannot print as YAML")?
             );
@@ -63,7 +63,7 @@ pub(crate) async fn federate(global: &Global, args: &Federate) -> anyhow::Result
         .await
         .with_context(|| format!("cannot create {} \"{}\"", federated.kind, args.name))?;
     if !print::object(global.output, &made)? {
-        println!("{}/{} created", federated.kind.to_lowercase(), args.name);
+        outln!("{}/{} created", federated.kind.to_lowercase(), args.name);
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) async fn init(global: &Global, args: &Init) -> anyhow::Result<()> {
     for (index, object) in objects.iter().enumerate() {
         let is_definition = |object: &Value| object["kind"] == "CustomResourceDefinition";
         let applied = apply::apply(&hub.hub_client, object, is_dry).await?;
-        println!("{applied}{}", if is_dry { " (server dry run)" } else { "" });
+        outln!("{applied}{}", if is_dry { " (server dry run)" } else { "" });
         let was_last = !objects.get(index + 1).is_some_and(is_definition);
         if is_definition(object) && was_last && !is_dry {
             ready::definitions(&hub.hub_client, &objects, DEFINITIONS_PATIENCE).await?;
@@ -43,9 +43,9 @@ pub(crate) async fn init(global: &Global, args: &Init) -> anyhow::Result<()> {
     if args.wait {
         let patience = Duration::from_secs(args.timeout);
         ready::wait(&hub.hub_client, &options, patience).await?;
-        println!("Koinon is ready; next: `fedctl join NAME --cluster-kubeconfig FILE`");
+        outln!("Koinon is ready; next: `fedctl join NAME --cluster-kubeconfig FILE`");
     } else {
-        println!("applied; `fedctl init --wait` with the same flags waits until it works");
+        outln!("applied; `fedctl init --wait` with the same flags waits until it works");
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ fn print_objects(output: Option<Output>, objects: &[Value]) -> anyhow::Result<()
         Some(Output::Json) => print::list(output, objects).map(|_| ()),
         _ => {
             for object in objects {
-                println!("---");
+                outln!("---");
                 print::object(Some(Output::Yaml), object)?;
             }
             Ok(())
@@ -120,11 +120,11 @@ fn print_objects(output: Option<Output>, objects: &[Value]) -> anyhow::Result<()
 fn print_commands(namespace: &str, url: &str) {
     let authority = url.trim_start_matches("https://");
     let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "443"));
-    println!("run outside the cluster:");
-    println!(
+    outln!("run outside the cluster:");
+    outln!(
         "  federation-apiserver webhook --kubeconfig FILE --namespace {namespace} --listen 0.0.0.0:{port} --host {host}"
     );
-    println!(
+    outln!(
         "  federation-controller --kubeconfig FILE --kubefed-namespace {namespace} --conversion-webhook-url {url}"
     );
 }

@@ -40,14 +40,14 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
         all_rules()
     };
     if args.dry_run {
-        println!(
+        outln!(
             "would make in {}: namespace {}, service account {}, its token, cluster role and binding {}",
             member.endpoint,
             hub.system_namespace,
             member.account,
             member.role()
         );
-        println!(
+        outln!(
             "would make on the hub: secret and kubefedcluster {}",
             args.member.name
         );
@@ -63,9 +63,11 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
         .register(&hub.hub_client, &hub.system_namespace, registration)
         .await?;
     if !print::object(global.output, &made)? {
-        println!(
+        outln!(
             "cluster {} joined ({}); make a cell in it with `fedctl cell create NAME --cluster {} -n NAMESPACE`",
-            args.member.name, member.endpoint, args.member.name
+            args.member.name,
+            member.endpoint,
+            args.member.name
         );
     }
     Ok(())
@@ -102,9 +104,10 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
         }
     };
     if args.dry_run {
-        println!(
+        outln!(
             "would delete on the hub: kubefedcluster {} and its secret {}",
-            args.member.name, cluster.spec.secret_ref.name
+            args.member.name,
+            cluster.spec.secret_ref.name
         );
         return Ok(());
     }
@@ -119,7 +122,7 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
     delete::<KubeFedCluster>(&clusters, &args.member.name).await?;
     let secrets: Api<Secret> = Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
     delete::<Secret>(&secrets, &cluster.spec.secret_ref.name).await?;
-    println!(
+    outln!(
         "cluster {} unjoined; what was propagated to it stays there",
         args.member.name
     );

@@ -31,7 +31,7 @@ pub(crate) async fn mask(global: &Global, command: &MaskCommand) -> anyhow::Resu
     let kind = &config.spec.federated_type.kind;
     let changed = apply(&api, object, kind, &hub.namespace, &change).await?;
     if !print::object(global.output, &changed)? {
-        println!(
+        outln!(
             "{}/{} {}",
             kind.to_lowercase(),
             object.name,

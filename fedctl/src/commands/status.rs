@@ -46,7 +46,7 @@ pub(crate) async fn status(global: &Global, args: &Status) -> anyhow::Result<()>
         );
     }
     for object in &found {
-        print!("{}", tree(object, global.output == Some(Output::Wide)));
+        out!("{}", tree(object, global.output == Some(Output::Wide)));
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ async fn watch(
         .await
         .context("the watch on the hub ended")?
     {
-        print!("{}", tree(&object, wide));
+        out!("{}", tree(&object, wide));
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(crate) async fn playground(args: &Playground) -> anyhow::Result<()> {
         reporter.elapsed().as_secs_f64()
     ));
     for line in next_commands(&args.data_dir) {
-        reporter.line(&line);
+        reporter.hint(&line);
     }
     reporter.ready();
     let hub_client = world.hub.hub_client().clone();

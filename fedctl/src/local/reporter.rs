@@ -33,6 +33,13 @@ impl Reporter {
         let _ = out.flush();
     }
 
+    /// A line to copy: a command that the reader may want next.
+    pub(crate) fn hint(&self, command: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "         {command}");
+        let _ = out.flush();
+    }
+
     /// The last line of the start, alone on its line: what scripts wait for.
     pub(crate) fn ready(&self) {
         let mut out = std::io::stdout().lock();

@@ -120,8 +120,8 @@ pub(crate) async fn up(args: &Up) -> anyhow::Result<()> {
     let (directory, kubeconfig) = (layout.hub(), layout.kubeconfig());
     let mut hub = HubProcess::start(&directory, listener, &kubeconfig).await?;
     reporter.line(&format!("hub serves {}", hub.url()));
-    reporter.line(&format!("export KUBECONFIG={}", kubeconfig.display()));
-    reporter.line("fedctl join NAME --cluster-kubeconfig FILE   registers a member cluster");
+    reporter.hint(&format!("export KUBECONFIG={}", kubeconfig.display()));
+    reporter.hint("fedctl join NAME --cluster-kubeconfig FILE   registers a member cluster");
     reporter.ready();
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
