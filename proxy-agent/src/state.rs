@@ -1,0 +1,201 @@
+//! The agent's identity in files.
+
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use federation_tunnel::{IdentityStore, StoredIdentity};
+
+/// Where a bootstrap token comes from, in this order.
+#[derive(Clone, Default)]
+pub(crate) struct TokenSource {
+    pub(crate) given: Option<String>,
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl TokenSource {
+    fn read(&self) -> io::Result<Option<String>> {
+        if let Some(token) = &self.given {
+            return Ok(Some(token.trim().to_owned()));
+        }
+        for file in &self.files {
+            if let Some(token) = read_if_there(file)? {
+                return Ok(Some(token.trim().to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// An identity in a directory of its own, mode 0700: `identity.pem` holds key and chain together, so that they are replaced together, mode 0600;
+/// `authorities.pem` whom to trust.
+#[derive(Clone)]
+pub struct FileIdentity {
+    directory: PathBuf,
+    token: TokenSource,
+}
+
+impl std::fmt::Debug for FileIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FileIdentity({})", self.directory.display())
+    }
+}
+
+const IDENTITY: &str = "identity.pem";
+const AUTHORITIES: &str = "authorities.pem";
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
+impl FileIdentity {
+    /// Opens or makes the directory. The bootstrap token, if one is needed, is the one in `token_file`.
+    ///
+    /// # Errors
+    /// If the directory cannot be made or used.
+    pub fn open(directory: &Path, token_file: Option<&Path>) -> io::Result<Self> {
+        let files = token_file.map(Path::to_owned).into_iter().collect();
+        Self::with_token(directory, TokenSource { given: None, files })
+    }
+
+    pub(crate) fn with_token(directory: &Path, token: TokenSource) -> io::Result<Self> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            token,
+        })
+    }
+
+    fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let temporary = self.directory.join(format!(".{name}.new"));
+        match std::fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, self.directory.join(name))?;
+        std::fs::File::open(&self.directory)?.sync_all()
+    }
+}
+
+fn read_if_there(path: &Path) -> io::Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("{}: {error}", path.display()),
+        )),
+    }
+}
+
+#[async_trait]
+impl IdentityStore for FileIdentity {
+    async fn load(&self) -> io::Result<Option<StoredIdentity>> {
+        let Some(identity) = read_if_there(&self.directory.join(IDENTITY))? else {
+            return Ok(None);
+        };
+        let chain = identity.find(CERTIFICATE).unwrap_or(identity.len());
+        let authorities = read_if_there(&self.directory.join(AUTHORITIES))?;
+        Ok(Some(StoredIdentity {
+            key_pem: identity[..chain].to_owned(),
+            chain_pem: identity[chain..].to_owned(),
+            authorities_pem: authorities.unwrap_or_default(),
+        }))
+    }
+
+    async fn save(&self, identity: &StoredIdentity) -> io::Result<()> {
+        if !identity.authorities_pem.is_empty() {
+            self.write(AUTHORITIES, &identity.authorities_pem)?;
+        }
+        let text = format!("{}{}", identity.key_pem, identity.chain_pem);
+        self.write(IDENTITY, &text)
+    }
+
+    async fn token(&self) -> io::Result<Option<String>> {
+        self.token.read()
+    }
+}
+
+/// A certificate and a key that someone else puts into two files and renews there.
+#[derive(Clone, Debug)]
+pub struct GivenFiles {
+    /// The chain, PEM, leaf first.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+}
+
+#[async_trait]
+impl IdentityStore for GivenFiles {
+    async fn load(&self) -> io::Result<Option<StoredIdentity>> {
+        match (read_if_there(&self.key)?, read_if_there(&self.certificate)?) {
+            (Some(key_pem), Some(chain_pem)) => Ok(Some(StoredIdentity {
+                key_pem,
+                chain_pem,
+                authorities_pem: String::new(),
+            })),
+            _ => Ok(None),
+        }
+    }
+
+    async fn save(&self, _: &StoredIdentity) -> io::Result<()> {
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the certificate is someone else's to renew",
+        ))
+    }
+
+    async fn token(&self) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn is_managed(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_saved_is_read_and_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("a/b");
+        let token = directory.path().join("token");
+        let store = FileIdentity::open(&state, Some(&token)).unwrap();
+        assert_eq!(store.load().await.unwrap(), None);
+        assert_eq!(store.token().await.unwrap(), None);
+        std::fs::write(&token, "t\n").unwrap();
+        assert_eq!(store.token().await.unwrap().as_deref(), Some("t"));
+        let key = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n";
+        let certificate = format!("{CERTIFICATE}\nAA==\n-----END CERTIFICATE-----\n");
+        for chain in [String::new(), certificate.repeat(2)] {
+            let identity = StoredIdentity {
+                key_pem: key.to_owned(),
+                chain_pem: chain,
+                authorities_pem: certificate.clone(),
+            };
+            store.save(&identity).await.unwrap();
+            assert_eq!(store.load().await.unwrap(), Some(identity));
+        }
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&state), 0o700);
+        assert_eq!(mode(&state.join(IDENTITY)), 0o600);
+        assert_eq!(
+            std::fs::read_dir(&state).unwrap().count(),
+            2,
+            "nothing is left behind"
+        );
+    }
+}
