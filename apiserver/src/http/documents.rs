@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::body::{self, Body};
 use super::discovery::{AggregatedVersion, Discovery, DiscoveryPath, Document, group_versions};
+use super::extension::ExtensionResource;
 use super::front::Front;
 use super::openapi::OpenApi;
 use super::path::method_not_allowed;
@@ -29,10 +30,10 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Documents that tell clients to come to `address` (`host:port`).
-    pub(crate) fn new(address: String) -> Self {
+    /// Documents that tell clients to come to `address` (`host:port`), and of what extensions serve.
+    pub(crate) fn new(address: String, extras: Vec<ExtensionResource>) -> Self {
         Self {
-            discovery: Discovery::default(),
+            discovery: Discovery::new(extras),
             openapi: OpenApi::default(),
             address,
         }

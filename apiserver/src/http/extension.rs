@@ -16,6 +16,11 @@ pub trait Extension: Send + Sync {
     /// below it; of several that cover a request the longest wins, and all win over resources of the same path.
     fn prefixes(&self) -> Vec<String>;
 
+    /// What discovery says about it, besides the kinds that there are.
+    fn resources(&self) -> Vec<ExtensionResource> {
+        Vec::new()
+    }
+
     /// May the request take longer than the server's request timeout? Such requests are not counted as in flight.
     fn is_long_running(&self, request: &Request<Body>) -> bool {
         let _ = request;
@@ -31,6 +36,26 @@ pub trait Extension: Send + Sync {
     /// Answers a request of `user` (already the impersonated one; `Impersonate-*` headers are gone). Limits on the
     /// body are the handler's to set.
     async fn handle(&self, request: Request<Body>, user: UserInfo) -> Response<Body>;
+}
+
+/// A subresource that an extension serves below a resource that is no kind of its own, as upstream's discovery shows
+/// `services/proxy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtensionResource {
+    /// API group. It shows only where the group and version serve kinds too.
+    pub group: &'static str,
+    /// Version.
+    pub version: &'static str,
+    /// Plural name of the resource.
+    pub resource: &'static str,
+    /// Name of the subresource.
+    pub subresource: &'static str,
+    /// Kind of its options, such as `NodeProxyOptions`.
+    pub kind: &'static str,
+    /// Does it lie in namespaces?
+    pub namespaced: bool,
+    /// The verbs that it knows, sorted.
+    pub verbs: &'static [&'static str],
 }
 
 /// All extensions of a server.
@@ -53,6 +78,17 @@ impl Extensions {
             .collect();
         entries.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         Self { entries }
+    }
+
+    /// What discovery says about all of them, each once.
+    pub(crate) fn resources(&self) -> Vec<ExtensionResource> {
+        let mut all: Vec<ExtensionResource> = Vec::new();
+        for resource in self.entries.iter().flat_map(|(_, e)| e.resources()) {
+            if !all.contains(&resource) {
+                all.push(resource);
+            }
+        }
+        all
     }
 
     /// The extension that serves a path.

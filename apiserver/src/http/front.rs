@@ -69,7 +69,7 @@ impl Front {
     /// Answers a request; never fails and never panics.
     pub(crate) async fn serve(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         certificate: &ClientCertificate,
     ) -> Response<Body> {
         let started = Instant::now();
@@ -80,6 +80,10 @@ impl Front {
             .get(AUDIT_ID)
             .cloned()
             .or_else(|| HeaderValue::from_str(&self.api.seams.uid()).ok());
+        if let Some(audit_id) = &audit_id {
+            // Whoever handles the request further on, perhaps on another server, tells of it by the same id.
+            request.headers_mut().insert(AUDIT_ID, audit_id.clone());
+        }
         let mut trace = Trace {
             labels: RequestLabels::other(&method),
             long_running: false,

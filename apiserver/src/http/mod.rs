@@ -22,7 +22,7 @@ mod warn;
 
 pub use body::{Body, BoxError, error_response, full, json, read, response, stream};
 pub(crate) use documents::Documents;
-pub use extension::Extension;
+pub use extension::{Extension, ExtensionResource};
 pub(crate) use extension::Extensions;
 pub(crate) use front::{Front, Phase};
 pub use health::HealthCheck;

@@ -12,6 +12,7 @@ use super::certificates::Certificates;
 use super::handle::ServerHandle;
 use super::start::{self, StartError};
 use crate::admit::Admission;
+use crate::api::Api;
 use crate::auth::{AlwaysAllow, Authorizer, TokenAuthenticator, TokenTable};
 use crate::cache::{Cache, CacheOptions};
 use crate::convert::Converter;
@@ -68,6 +69,24 @@ pub(super) enum Listen {
     Listener(TcpListener),
 }
 
+/// What a server gives to the extensions that are made for it.
+#[derive(Clone)]
+pub struct Parts {
+    /// What the verbs work on, for [`LocalClient`](crate::local::LocalClient).
+    pub api: Api,
+    /// Who may do what, as the server itself asks it before a request reaches an extension.
+    pub authorizer: Arc<dyn Authorizer>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Parts({:?})", self.api)
+    }
+}
+
+/// Makes an extension.
+pub(super) type MakeExtension = Box<dyn FnOnce(&Parts) -> Arc<dyn Extension> + Send>;
+
 /// Makes an admission plugin.
 type MakePlugin = Box<dyn FnOnce(&Cache, &Arc<Registry>) -> Arc<dyn Admission> + Send>;
 
@@ -100,7 +119,7 @@ pub struct ServerBuilder {
     pub(super) tokens: TokenTable,
     pub(super) authenticators: Vec<Arc<dyn TokenAuthenticator>>,
     pub(super) authorizer: Arc<dyn Authorizer>,
-    pub(super) extensions: Vec<Arc<dyn Extension>>,
+    pub(super) extensions: Vec<MakeExtension>,
     pub(super) checks: Vec<HealthCheck>,
     pub(super) limits: Limits,
     pub(super) cache: CacheOptions,
@@ -192,8 +211,16 @@ impl ServerBuilder {
     }
 
     /// Handlers of the embedding program.
-    pub fn extension(mut self, extension: Arc<dyn Extension>) -> Self {
-        self.extensions.push(extension);
+    pub fn extension(self, extension: Arc<dyn Extension>) -> Self {
+        self.extension_with(|_| extension)
+    }
+
+    /// Handlers of the embedding program that look things up or ask who may do what: made once the server has both.
+    pub fn extension_with(
+        mut self,
+        make: impl FnOnce(&Parts) -> Arc<dyn Extension> + Send + 'static,
+    ) -> Self {
+        self.extensions.push(Box::new(make));
         self
     }
 

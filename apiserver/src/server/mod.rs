@@ -13,7 +13,7 @@ mod listener;
 mod start;
 mod tls;
 
-pub use builder::{Server, ServerBuilder};
+pub use builder::{Parts, Server, ServerBuilder};
 pub use certificates::{Certificates, CertificatesError, Identity};
 pub use handle::ServerHandle;
 pub use kubeconfig::{Credential, Kubeconfig, Token};

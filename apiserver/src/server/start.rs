@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::builder::{Listen, ServerBuilder};
+use super::builder::{Listen, Parts, ServerBuilder};
 use super::certificates::{Certificates, CertificatesError};
 use super::controllers::Controllers;
 use super::handle::ServerHandle;
@@ -152,6 +152,16 @@ fn front(
     tokens.extend(builder.authenticators);
     let mut checks = checks(api, &phase);
     checks.extend(builder.checks);
+    let parts = Parts {
+        api: api.clone(),
+        authorizer: builder.authorizer.clone(),
+    };
+    let extensions = builder
+        .extensions
+        .into_iter()
+        .map(|make| make(&parts))
+        .collect();
+    let extensions = Extensions::new(extensions);
     Front {
         api: api.clone(),
         authentication: Authentication::new(tokens),
@@ -160,8 +170,8 @@ fn front(
         limits: builder.limits,
         metrics: Metrics::new(),
         checks,
-        extensions: Extensions::new(builder.extensions),
-        documents: Documents::new(address),
+        documents: Documents::new(address, extensions.resources()),
+        extensions,
         phase,
     }
 }

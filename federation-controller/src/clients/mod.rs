@@ -6,11 +6,10 @@
 mod failure;
 mod fence;
 mod guard;
-mod tls;
 mod transport;
 
+pub use federation_member::TlsChecks;
 pub use failure::{Failure, chain, message};
 pub use fence::{Fence, LeaseLost};
 pub use guard::{GuardLayer, RequestTimedOut};
-pub use tls::TlsChecks;
 pub use transport::{ConnectError, connect};

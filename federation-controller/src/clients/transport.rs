@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use federation_member::checks::{Lenient, TlsChecks};
 use http::{Uri, uri::Scheme};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
@@ -15,7 +16,7 @@ use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
 use super::GuardLayer;
-use super::tls::{Lenient, TlsChecks};
+
 
 /// How long opening a TCP connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

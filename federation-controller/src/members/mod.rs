@@ -11,7 +11,6 @@
 //!
 //! Not done here: deciding anything about federated objects.
 
-pub mod access;
 mod cache;
 pub mod connect;
 pub mod health;
@@ -22,6 +21,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
+pub use federation_member::access;
 pub use cache::{CacheEvent, CacheState, MemberCache, TargetKind};
 pub use member::{Member, MemberState};
 pub use registry::{MemberEvent, Members, MembersConfig};

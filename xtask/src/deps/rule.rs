@@ -8,14 +8,23 @@ use crate::workspace::{Dependency, Package};
 const ARROWS: &[(&str, &[&str])] = &[
     ("federation-api", &[]),
     ("federation-core", &["federation-api"]),
+    ("federation-member", &["federation-api"]),
     ("federation-tunnel", &[]),
     ("apiserver-store", &[]),
     ("apiserver", &["apiserver-store"]),
     (
         "federation-apiserver",
-        &["apiserver", "federation-core", "federation-tunnel"],
+        &[
+            "apiserver",
+            "federation-core",
+            "federation-member",
+            "federation-tunnel",
+        ],
     ),
-    ("federation-controller", &["federation-core"]),
+    (
+        "federation-controller",
+        &["federation-core", "federation-member"],
+    ),
     ("proxy-agent", &["federation-tunnel"]),
     ("foo-operator", &[]),
     ("kms-plugin", &[]),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::order::{GroupVersions, group_versions, rows, subresources, verbs};
+use crate::http::ExtensionResource;
 use crate::kinds::{Kind, KindVersion, Kinds, Scope};
 
 /// The versions of the document; their content is the same.
@@ -25,12 +26,17 @@ impl AggregatedVersion {
 }
 
 /// The document at `/api` (`core`: only the core group) or `/apis` (all the others).
-pub(crate) fn aggregated(kinds: &Kinds, core: bool, version: AggregatedVersion) -> Value {
+pub(crate) fn aggregated(
+    kinds: &Kinds,
+    extras: &[ExtensionResource],
+    core: bool,
+    version: AggregatedVersion,
+) -> Value {
     let groups = group_versions(kinds);
     let items: Vec<Value> = groups
         .iter()
         .filter(|group| group.group.is_empty() == core)
-        .map(|group| item(kinds, group))
+        .map(|group| item(kinds, extras, group))
         .collect();
     json!({
         "kind": "APIGroupDiscoveryList",
@@ -40,13 +46,15 @@ pub(crate) fn aggregated(kinds: &Kinds, core: bool, version: AggregatedVersion) 
     })
 }
 
-fn item(kinds: &Kinds, group: &GroupVersions) -> Value {
+fn item(kinds: &Kinds, extras: &[ExtensionResource], group: &GroupVersions) -> Value {
     let versions: Vec<Value> = group
         .versions
         .iter()
         .map(|version| {
+            let here = |e: &&ExtensionResource| e.group == &*group.group && e.version == &**version;
             let resources: Vec<Value> = rows(kinds, &group.group, version)
                 .map(|(row, version)| resource(row, version))
+                .chain(extras.iter().filter(here).map(orphan))
                 .collect();
             json!({"version": &**version, "resources": resources, "freshness": "Current"})
         })
@@ -56,6 +64,20 @@ fn item(kinds: &Kinds, group: &GroupVersions) -> Value {
         metadata["name"] = (&*group.group).into();
     }
     json!({"metadata": metadata, "versions": versions})
+}
+
+/// A subresource whose resource is no kind: the resource has no verbs and no kind, as upstream's `services/proxy` would
+/// without Services. Clients take the subresource and leave the resource out.
+fn orphan(extra: &ExtensionResource) -> Value {
+    let kind = json!({"group": extra.group, "version": extra.version, "kind": extra.kind});
+    json!({
+        "resource": extra.resource,
+        "responseKind": {"group": "", "version": "", "kind": ""},
+        "scope": if extra.namespaced { "Namespaced" } else { "Cluster" },
+        "singularResource": "",
+        "verbs": [],
+        "subresources": [{"subresource": extra.subresource, "responseKind": kind, "verbs": extra.verbs}],
+    })
 }
 
 fn resource(row: &Kind, version: &KindVersion) -> Value {

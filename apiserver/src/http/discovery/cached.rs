@@ -9,6 +9,7 @@ use sha2::{Digest, Sha512};
 
 use super::aggregated::{AggregatedVersion, aggregated};
 use super::legacy;
+use crate::http::ExtensionResource;
 use crate::kinds::Kinds;
 
 /// A JSON document and the hash that stands for its content.
@@ -63,7 +64,10 @@ pub(crate) enum DiscoveryPath {
 
 /// The documents of discovery. They are built when they are asked for and kept until the table changes.
 #[derive(Debug, Default)]
-pub(crate) struct Discovery(Mutex<Kept>);
+pub(crate) struct Discovery {
+    extras: Vec<ExtensionResource>,
+    kept: Mutex<Kept>,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -72,9 +76,17 @@ struct Kept {
 }
 
 impl Discovery {
+    /// Documents that show these besides the kinds.
+    pub(crate) fn new(extras: Vec<ExtensionResource>) -> Self {
+        Self {
+            extras,
+            kept: Mutex::default(),
+        }
+    }
+
     /// The document for the table given; `None` if nothing is served at the path.
     pub(crate) fn document(&self, kinds: &Arc<Kinds>, path: DiscoveryPath) -> Option<Document> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, kinds)) {
             *kept = Kept {
                 of: Some(kinds.clone()),
@@ -84,18 +96,22 @@ impl Discovery {
         if let Some(document) = kept.documents.get(&path) {
             return Some(document.clone());
         }
-        let document = Document::new(&build(kinds, &path)?);
+        let document = Document::new(&build(kinds, &self.extras, &path)?);
         kept.documents.insert(path, document.clone());
         Some(document)
     }
 }
 
-fn build(kinds: &Kinds, path: &DiscoveryPath) -> Option<Value> {
+fn build(kinds: &Kinds, extras: &[ExtensionResource], path: &DiscoveryPath) -> Option<Value> {
     Some(match path {
-        DiscoveryPath::Aggregated { core, version } => aggregated(kinds, *core, *version),
+        DiscoveryPath::Aggregated { core, version } => {
+            aggregated(kinds, extras, *core, *version)
+        },
         DiscoveryPath::ApiVersions(address) => legacy::api_versions(kinds, address),
         DiscoveryPath::Groups => legacy::group_list(kinds),
         DiscoveryPath::Group(name) => legacy::group(kinds, name)?,
-        DiscoveryPath::Resources(group, version) => legacy::resource_list(kinds, group, version)?,
+        DiscoveryPath::Resources(group, version) => {
+            legacy::resource_list(kinds, extras, group, version)?
+        },
     })
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::order::{GroupVersions, group_versions, rows, subresources, verbs};
+use crate::http::ExtensionResource;
 use crate::kinds::{Kind, KindVersion, Kinds};
 
 /// `/api`: the versions of the core group.
@@ -54,13 +55,28 @@ fn group_entry(group: &GroupVersions) -> Value {
 }
 
 /// `/api/v1` and `/apis/<group>/<version>`; `None` if nothing is served there.
-pub(super) fn resource_list(kinds: &Kinds, group: &str, version: &str) -> Option<Value> {
-    let resources: Vec<Value> = rows(kinds, group, version)
+pub(super) fn resource_list(
+    kinds: &Kinds,
+    extras: &[ExtensionResource],
+    group: &str,
+    version: &str,
+) -> Option<Value> {
+    let mut resources: Vec<Value> = rows(kinds, group, version)
         .flat_map(|(row, version)| resources(row, version))
         .collect();
     if resources.is_empty() {
         return None;
     }
+    let extras = extras.iter().filter(|e| (e.group, e.version) == (group, version));
+    resources.extend(extras.map(|extra| {
+        json!({
+            "name": format!("{}/{}", extra.resource, extra.subresource),
+            "singularName": "",
+            "namespaced": extra.namespaced,
+            "kind": extra.kind,
+            "verbs": extra.verbs,
+        })
+    }));
     let group_version = if group.is_empty() {
         version.to_owned()
     } else {

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Secret;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::clients::TlsChecks;
+use crate::checks::TlsChecks;
 
 /// Keys of a `kubernetes.io/tls` Secret: a client certificate instead of a token.
 const CERTIFICATE_KEY: &str = "tls.crt";

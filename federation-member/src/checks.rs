@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// Checks that are left out. The default leaves out none.
@@ -29,7 +30,7 @@ impl TlsChecks {
 /// The ordinary verifier, less the checks that are left out. The chain to a trusted root and the proof of possession
 /// are always checked.
 #[derive(Debug)]
-pub(super) struct Lenient {
+pub struct Lenient {
     ordinary: Arc<WebPkiServerVerifier>,
     checks: TlsChecks,
 }
@@ -42,7 +43,7 @@ impl Lenient {
     ///
     /// # Errors
     /// If a root cannot be read or there is none.
-    pub(super) fn new(roots: &[Vec<u8>], checks: TlsChecks) -> Result<Self, Error> {
+    pub fn new(roots: &[Vec<u8>], checks: TlsChecks) -> Result<Self, Error> {
         let mut store = RootCertStore::empty();
         for der in roots {
             store.add(CertificateDer::from(der.as_slice()).into_owned())?;
@@ -124,5 +125,64 @@ impl ServerCertVerifier for Lenient {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.ordinary.supported_verify_schemes()
+    }
+}
+
+/// Takes every certificate, as `disabledTLSValidations: ["*"]` asks. The peer must still prove that it has its key.
+#[derive(Debug)]
+pub struct Unchecked {
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Unchecked {
+    /// One with the process's cryptography.
+    #[must_use]
+    pub fn new() -> Self {
+        let algorithms = CryptoProvider::get_default().map_or_else(
+            || rustls::crypto::ring::default_provider().signature_verification_algorithms,
+            |provider| provider.signature_verification_algorithms,
+        );
+        Self { algorithms }
+    }
+}
+
+impl Default for Unchecked {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
     }
 }
