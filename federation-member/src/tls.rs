@@ -131,7 +131,12 @@ mod tests {
             ],
         );
         good.roots = Some(vec![made.cert.der().to_vec()]);
-        assert!(client_config(&good).unwrap().client_auth_cert_resolver.has_certs());
+        assert!(
+            client_config(&good)
+                .unwrap()
+                .client_auth_cert_resolver
+                .has_certs()
+        );
         let bad = access(
             &[TlsValidation::All],
             &[

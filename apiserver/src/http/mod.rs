@@ -22,8 +22,8 @@ mod warn;
 
 pub use body::{Body, BoxError, error_response, full, json, read, response, stream};
 pub(crate) use documents::Documents;
-pub use extension::{Extension, ExtensionResource};
 pub(crate) use extension::Extensions;
+pub use extension::{Extension, ExtensionResource};
 pub(crate) use front::{Front, Phase};
 pub use health::HealthCheck;
 pub(crate) use limits::InFlight;

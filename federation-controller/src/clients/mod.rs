@@ -8,8 +8,8 @@ mod fence;
 mod guard;
 mod transport;
 
-pub use federation_member::TlsChecks;
 pub use failure::{Failure, chain, message};
+pub use federation_member::TlsChecks;
 pub use fence::{Fence, LeaseLost};
 pub use guard::{GuardLayer, RequestTimedOut};
 pub use transport::{ConnectError, connect};

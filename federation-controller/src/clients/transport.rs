@@ -17,7 +17,6 @@ use tower::{BoxError, ServiceBuilder};
 
 use super::GuardLayer;
 
-
 /// How long opening a TCP connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Probes of an idle connection: a peer that vanished without a word is noticed after a few of these.

@@ -21,7 +21,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
-pub use federation_member::access;
 pub use cache::{CacheEvent, CacheState, MemberCache, TargetKind};
+pub use federation_member::access;
 pub use member::{Member, MemberState};
 pub use registry::{MemberEvent, Members, MembersConfig};

@@ -104,14 +104,12 @@ impl Discovery {
 
 fn build(kinds: &Kinds, extras: &[ExtensionResource], path: &DiscoveryPath) -> Option<Value> {
     Some(match path {
-        DiscoveryPath::Aggregated { core, version } => {
-            aggregated(kinds, extras, *core, *version)
-        },
+        DiscoveryPath::Aggregated { core, version } => aggregated(kinds, extras, *core, *version),
         DiscoveryPath::ApiVersions(address) => legacy::api_versions(kinds, address),
         DiscoveryPath::Groups => legacy::group_list(kinds),
         DiscoveryPath::Group(name) => legacy::group(kinds, name)?,
         DiscoveryPath::Resources(group, version) => {
             legacy::resource_list(kinds, extras, group, version)?
-        },
+        }
     })
 }

@@ -67,7 +67,9 @@ pub(super) fn resource_list(
     if resources.is_empty() {
         return None;
     }
-    let extras = extras.iter().filter(|e| (e.group, e.version) == (group, version));
+    let extras = extras
+        .iter()
+        .filter(|e| (e.group, e.version) == (group, version));
     resources.extend(extras.map(|extra| {
         json!({
             "name": format!("{}/{}", extra.resource, extra.subresource),
