@@ -23,8 +23,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use crate::{
-    Action, Backend, Change, ChangeStream, CommitError, Expect, Key, Mutation, Revision, Store,
-    StoreOptions,
+    Action, Backend, Change, ChangeStream, CommitError, Expect, Key, Mutation, Revision, Seals,
+    Store, StoreOptions,
 };
 
 /// Some place that can hold one store, empty at first.
@@ -36,6 +36,11 @@ pub trait Fixture: Send + Sync + Sized {
     /// Whether what it takes is there; if not, it says so, and the checks return at once.
     fn available() -> bool {
         true
+    }
+
+    /// How stores on it seal what they write. Always the same.
+    fn seals() -> Seals {
+        Seals::default()
     }
 
     /// A new, empty place. What it needs is released when the fixture is dropped.
@@ -84,16 +89,17 @@ macro_rules! conformance_suite {
 }
 
 /// Options under which streams depend on the log as much as on memory, and nothing is forgotten by itself.
-fn options() -> StoreOptions {
+fn options<F: Fixture>() -> StoreOptions {
     StoreOptions {
         live_changes: 8,
         retention: None,
+        seals: F::seals(),
         ..StoreOptions::default()
     }
 }
 
 async fn open<F: Fixture>(fixture: &F) -> Store {
-    Store::open(fixture.open().await, options())
+    Store::open(fixture.open().await, options::<F>())
         .await
         .expect("the store opens")
 }

@@ -193,7 +193,7 @@ pub async fn heavy_mutations_do_not_share_a_batch<F: Fixture>() {
     let fixture = F::new().await;
     let options = StoreOptions {
         max_batch_bytes: 1000,
-        ..options()
+        ..options::<F>()
     };
     let store = Store::open(fixture.open().await, options)
         .await

@@ -35,7 +35,9 @@ async fn open_sqlite(directory: &TempDir) -> Store {
 }
 
 /// Histories of every shape, up to `length` steps.
-fn ops(length: usize) -> impl proptest::strategy::Strategy<Value = Vec<crate::conformance::Op>> {
+pub(crate) fn ops(
+    length: usize,
+) -> impl proptest::strategy::Strategy<Value = Vec<crate::conformance::Op>> {
     use proptest::prelude::*;
 
     use crate::conformance::Op;

@@ -80,6 +80,11 @@ impl DatabaseServer {
         self.process.port()
     }
 
+    /// Where all its files are.
+    pub fn directory(&self) -> &std::path::Path {
+        self.process.directory()
+    }
+
     /// Makes a new empty database, and returns its URL.
     pub fn create_database(&self) -> String {
         let name = format!("koinon{}", self.databases.fetch_add(1, Ordering::Relaxed));

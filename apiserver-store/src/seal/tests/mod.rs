@@ -2,6 +2,7 @@
 
 mod kms;
 mod rotation;
+mod suite;
 mod values;
 
 use std::{path::Path, sync::Arc};
