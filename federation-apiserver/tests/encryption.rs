@@ -1,6 +1,10 @@
 //! Encryption at rest as operators meet it: the hub's program, real kubectl, a KMS plugin, and a search through everything on the disk.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waits for another process, in no runtime"
+)]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,13 +1,14 @@
 //! `fedctl up`: a hub and its controller in this process.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use apiserver::seams::Seams;
 use apiserver::{Certificates, ServerHandle};
 use apiserver_store::{SqliteBackend, SqliteOptions, Store, StoreOptions};
-use federation_apiserver::hub_builder;
+use federation_apiserver::{Encryption, hub_builder};
 use federation_controller::{ControllerConfig, Delays, RunError};
 use kube::Client;
 use tokio::net::TcpListener;
@@ -43,13 +44,23 @@ impl HubProcess {
         let backend = SqliteBackend::open(SqliteOptions::new(directory.join("db")))
             .await
             .with_context(|| node::cannot_open("the hub", directory))?;
-        let store = Store::open(backend, StoreOptions::default())
+        let encryption = Encryption::own(directory, false)
+            .await
+            .context("encryption at rest cannot be set up")?;
+        let options = StoreOptions {
+            seals: encryption.seals(),
+            ..StoreOptions::default()
+        };
+        let store = Store::open(backend, options)
             .await
             .with_context(|| node::cannot_open("the hub", directory))?;
         let certificates = Certificates::open(&directory.join("pki"), &[], &Seams::system())
             .context("cannot make the certificates of the hub")?;
-        let handle = hub_builder(store, certificates)
-            .listener(listener)
+        let mut builder = hub_builder(store, certificates).listener(listener);
+        for check in Arc::new(encryption).checks() {
+            builder = builder.check(check);
+        }
+        let handle = builder
             .start()
             .await
             .with_context(|| node::cannot_start("the hub", directory))?;

@@ -71,10 +71,10 @@ pub(super) fn list_complaints(names: &[String]) -> Vec<&'static str> {
         for other in parsed.iter().skip(i + 1) {
             if one == other {
                 duplicate = true;
-            } else if one.is_all() || other.is_all() {
-                overlap = true;
-            } else if one.group == other.group && (one.resource == "*" || other.resource == "*") {
-                overlap = true;
+            } else {
+                let same_group = one.group == other.group;
+                let any = one.resource == "*" || other.resource == "*";
+                overlap |= one.is_all() || other.is_all() || (same_group && any);
             }
         }
     }

@@ -175,6 +175,12 @@ impl ControlPlane {
         format!("https://127.0.0.1:{}", self.port)
     }
 
+    /// Address of etcd, which takes anybody's word: for tests that look at what is stored.
+    #[must_use]
+    pub fn etcd_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.etcd_port)
+    }
+
     /// Who issued the API server's certificate, and issues its clients'.
     #[must_use]
     pub fn authority(&self) -> &Authority {

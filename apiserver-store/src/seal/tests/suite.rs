@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    Backend, DatabaseUrl, MemoryBackend, PageLimit,
+    DatabaseUrl, MemoryBackend, PageLimit,
     conformance::{
         self,
         databases::{DatabaseServer, Engine},
