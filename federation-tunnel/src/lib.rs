@@ -9,6 +9,7 @@
 mod address;
 mod agent;
 mod cluster;
+mod connect;
 mod hub;
 pub mod identity;
 pub mod konnectivity;
@@ -24,11 +25,12 @@ pub use agent::{
     Upstream,
 };
 pub use cluster::{ClusterError, ClusterId, ClusterName};
+pub use connect::{HttpProxy, ProxyError, TcpConnector};
 pub use hub::{
     ClusterStatus, DialError, End, HubConfig, HubLimits, HubStats, Peers, TunnelEvent, Tunnels,
     TunnelsError,
 };
-pub use seams::{BoxIo, Connector, Io, Listener, Seams, TcpConnector};
+pub use seams::{BoxIo, Connector, Io, Listener, Seams};
 pub use tls::TlsError;
 pub use transport::{Budget, LivenessTiming, TunnelStream};
 pub use wire::{

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::address::HostPort;
 
@@ -100,19 +100,6 @@ pub trait Listener: Send + 'static {
     /// Waits for the next socket; the text names the other side, for logs. May be dropped at any time. After an error the caller waits a
     /// moment and calls again.
     async fn accept(&mut self) -> io::Result<(BoxIo, String)>;
-}
-
-/// Plain TCP.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TcpConnector;
-
-#[async_trait]
-impl Connector for TcpConnector {
-    async fn connect(&self, hub: &HostPort) -> io::Result<BoxIo> {
-        let socket = TcpStream::connect((hub.host().to_string(), hub.port())).await?;
-        socket.set_nodelay(true)?;
-        Ok(Box::new(socket))
-    }
 }
 
 #[async_trait]

@@ -33,6 +33,9 @@ pub struct Cli {
     /// Port of the hub's tunnel endpoint, where --hub is not given
     #[arg(long, default_value_t = 8091)]
     pub proxy_server_port: u16,
+    /// HTTP proxy on the way to the hub, http://[user:password@]host:port
+    #[arg(long, env = "HTTPS_PROXY", hide_env_values = true)]
+    pub https_proxy: Option<String>,
     /// The name that the hub's certificate must carry, where it is not the tunnel's own
     #[arg(long)]
     pub server_name: Option<String>,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use federation_tunnel::identity::{Pin, Trust, TrustError};
 use federation_tunnel::{
-    AddressError, AgentConfig, AgentParts, AllowList, HostPort, IdentityStore, Seams, TcpConnector,
-    TcpUpstream,
+    AddressError, AgentConfig, AgentParts, AllowList, HostPort, IdentityStore, ProxyError, Seams,
+    TcpConnector, TcpUpstream,
 };
 
 use crate::cli::Cli;
@@ -28,6 +28,9 @@ pub enum SetupError {
         "nothing is given to know the hub by: --ca-cert, --ca-hash, or `ca.crt` or `ca-hash` in --bootstrap-dir"
     )]
     NoTrust,
+    /// A proxy that is none.
+    #[error("the proxy on the way to the hub cannot be used")]
+    Proxy(#[source] ProxyError),
     /// A bundle that cannot be used.
     #[error("the hub's certificate authority cannot be used")]
     Trust(#[source] TrustError),
@@ -87,7 +90,7 @@ impl Setup {
         Ok(Self {
             config,
             parts: AgentParts {
-                connector: Arc::new(TcpConnector),
+                connector: Arc::new(connector(cli)?),
                 upstream: Arc::new(upstream),
                 store: store(cli)?,
                 seams: Seams::system(),
@@ -102,6 +105,17 @@ fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, SetupError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// An empty variable means no proxy, as elsewhere.
+fn connector(cli: &Cli) -> Result<TcpConnector, SetupError> {
+    match cli.https_proxy.as_deref().map(str::trim) {
+        None | Some("") => Ok(TcpConnector::default()),
+        Some(proxy) => proxy
+            .parse()
+            .map(TcpConnector::through)
+            .map_err(SetupError::Proxy),
+    }
 }
 
 /// A file of the bootstrap directory, if both are there.

@@ -97,6 +97,7 @@ fn agent(hub: &Hub, state: &Path, api_server: SocketAddr, more: &[String]) -> Ch
         ])
         .args(more)
         .env_remove("KUBERNETES_SERVICE_HOST")
+        .env_remove("HTTPS_PROXY")
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
+
 use crate::transport::LivenessTiming;
 
 /// Bounds of what agents and callers may take.
@@ -41,7 +43,10 @@ pub struct HubConfig {
     pub name: String,
     /// Names and addresses of the hub for its certificate, besides [`crate::wire::HUB_SERVER_NAME`].
     pub hosts: Vec<String>,
-    /// How long agents' certificates are valid.
+    /// Further authorities whose certificates are taken: the old one while it is replaced, or the next one. Agents learn of them at renewal.
+    pub more_authorities: Vec<CertificateDer<'static>>,
+    /// How long agents' certificates are valid. A member that is off for longer than two thirds of this may need a new bootstrap token.
+    /// Revocation does not wait for it: the hub asks its directory all the time.
     pub certificate_life: Duration,
     /// How long the hub's own certificate is valid; it is made anew after two thirds of that.
     pub server_certificate_life: Duration,
@@ -61,7 +66,8 @@ impl Default for HubConfig {
         Self {
             name: "hub".to_owned(),
             hosts: Vec::new(),
-            certificate_life: day,
+            more_authorities: Vec::new(),
+            certificate_life: 30 * day,
             server_certificate_life: 90 * day,
             liveness: LivenessTiming::default(),
             handshake_timeout: Duration::from_secs(10),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use rustls_pki_types::CertificateDer;
 use tokio::sync::{Semaphore, broadcast};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,14 @@ impl Inner {
     }
 }
 
+/// Whom the hub trusts, and tells its agents to trust: its own authority first.
+fn authorities(authority: &Authority, config: &HubConfig) -> Vec<CertificateDer<'static>> {
+    let own = authority.certificate().clone();
+    let mut all = vec![own];
+    all.extend(config.more_authorities.iter().cloned());
+    all
+}
+
 fn serve_with(
     authority: &Authority,
     config: &HubConfig,
@@ -83,7 +92,7 @@ fn serve_with(
         .map_err(TunnelsError::Certificate)?;
     let tls = tls::server(
         identity,
-        std::slice::from_ref(authority.certificate()),
+        &authorities(authority, config),
         vec![ALPN_TUNNEL.to_vec(), ALPN_ENROLL.to_vec()],
         seams,
     )
@@ -125,6 +134,7 @@ impl Tunnels {
                 bytes_per_cluster: limits.bytes_per_cluster,
             }),
             enrollment: Enrollment {
+                authorities: authorities(&authority, &config),
                 authority,
                 directory: directory.clone(),
                 tokens,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
+
 use super::{
     AgentCertificate, Authority, AuthorityError, BootstrapToken, Claim, Directory, TokenStore,
     judge,
@@ -23,6 +25,8 @@ pub(crate) enum Proof {
 /// Decides about requests for certificates.
 pub(crate) struct Enrollment {
     pub(crate) authority: Arc<Authority>,
+    /// What agents are told to trust.
+    pub(crate) authorities: Vec<CertificateDer<'static>>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) tokens: Arc<dyn TokenStore>,
     /// How long agents' certificates are valid.
@@ -69,7 +73,7 @@ impl Enrollment {
             })?;
         let issued = Issued {
             chain: vec![leaf.to_vec()],
-            authorities: vec![self.authority.certificate().to_vec()],
+            authorities: self.authorities.iter().map(|der| der.to_vec()).collect(),
         };
         Ok((issued, clusters))
     }

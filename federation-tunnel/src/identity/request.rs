@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -154,23 +156,9 @@ impl AgentIdentity {
 
 /// PEM armour (RFC 7468), 64 characters per line.
 pub(super) fn pem(label: &str, der: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut body = Vec::with_capacity(der.len().div_ceil(3) * 4);
-    for group in der.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte))
-            << (8 * (3 - group.len()));
-        for place in 0..4 {
-            body.push(if place <= group.len() {
-                ALPHABET[(bits >> (18 - 6 * place) & 63) as usize]
-            } else {
-                b'='
-            });
-        }
-    }
+    let body = STANDARD.encode(der);
     let mut text = format!("-----BEGIN {label}-----\n");
-    for line in body.chunks(64) {
+    for line in body.as_bytes().chunks(64) {
         text.extend(line.iter().map(|&b| char::from(b)));
         text.push('\n');
     }

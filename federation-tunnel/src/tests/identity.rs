@@ -408,3 +408,32 @@ async fn sessions_end_with_certificate_cluster_and_trust() {
     .await;
     assert!(took <= Duration::from_secs(6), "{took:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_authority_can_be_replaced_without_new_tokens() {
+    let mut world = World::new(56);
+    world.hub_config.certificate_life = HOUR;
+    let next = Authority::generate(&world.seams).unwrap();
+    world.hub_config.more_authorities = vec![next.certificate().clone()];
+    let id = world.cluster("hz-1", "uid-1");
+    let (tunnels, hub) = world.hub();
+    let (agent, _agent) = world.agent(world.agent_config(), world.token_for(&id));
+    until("up", || tunnels.status(id.name()).connections == 2).await;
+    // The next authority takes over: its hub still takes certificates of the first.
+    hub.stop().await;
+    world.hub_config.more_authorities = vec![world.authority.certificate().clone()];
+    world.authority = std::sync::Arc::new(next);
+    let (tunnels, hub) = world.hub();
+    until("back", || tunnels.status(id.name()).connections == 2).await;
+    while tunnels.stats().renewed == 0 {
+        sleep(Duration::from_secs(10)).await;
+    }
+    sleep(Duration::from_secs(60)).await;
+    // Renewed: the first one is needed no longer.
+    hub.stop().await;
+    world.hub_config.more_authorities.clear();
+    let (tunnels, _hub) = world.hub();
+    until("back", || tunnels.status(id.name()).connections == 2).await;
+    assert_eq!(tunnels.stats().refused(Refusal::UntrustedCertificate), 0);
+    assert!(agent.is_ready());
+}
