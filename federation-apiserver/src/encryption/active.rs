@@ -85,6 +85,12 @@ impl Encryption {
         &self.path
     }
 
+    /// Why the file as it is now is not in effect; `None` if it is.
+    pub fn trouble(&self) -> Option<String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.clone()
+    }
+
     /// Checks for `/readyz`: `kms-providers`, of the same name as kube-apiserver's, and `encryption-config`, whether the file as it is
     /// now is in effect.
     ///
@@ -94,8 +100,7 @@ impl Encryption {
         vec![
             HealthCheck::readiness("kms-providers", move || plugins_are_well(&seals)),
             HealthCheck::readiness("encryption-config", move || {
-                let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-                trouble.clone().map_or(Ok(()), Err)
+                self.trouble().map_or(Ok(()), Err)
             }),
         ]
     }

@@ -1,12 +1,13 @@
 //! Files that operators write, and the one that the hub writes.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use apiserver_store::{Key, Seals};
 
 use super::build::build;
 use super::document::{Document, parse};
-use super::own;
+use super::{Encryption, EncryptionError, own};
 
 /// 32 zero bytes.
 const ZEROS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -199,4 +200,55 @@ async fn the_hub_s_own_file_is_private_valid_and_made_once() {
         let stored = seals.seal(&key, &"{}".into()).unwrap();
         assert_eq!(stored.starts_with(b"k8s:enc:aesgcm:v1:local-"), sealed);
     }
+}
+
+#[tokio::test]
+async fn no_second_key_is_made_for_a_database_that_others_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let refused = Encryption::own(directory.path(), true).await.unwrap_err();
+    assert!(matches!(refused, EncryptionError::Shared { .. }));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    Encryption::own(directory.path(), false).await.unwrap();
+    Encryption::own(directory.path(), true).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_file_counts_only_if_it_can_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("encryption.yaml");
+    let write = |provider_text: &str| {
+        let text = format!("{HEAD}resources:\n{}", provider(provider_text));
+        std::fs::write(&path, text).unwrap();
+    };
+    let keys = |name: &str| format!("{{aesgcm: {{keys: [{{name: {name}, secret: {ZEROS}}}]}}}}");
+    write(&keys("one"));
+    let encryption = Arc::new(Encryption::from_file(&path, true).await.unwrap());
+    let seals = encryption.seals();
+    let sealed_with = |name: &str| {
+        let stored = seals
+            .seal(&Key::new("/secrets", "", "a"), &"{}".into())
+            .unwrap();
+        stored.starts_with(format!("k8s:enc:aesgcm:v1:{name}:").as_bytes())
+    };
+    let wait = || tokio::time::sleep(std::time::Duration::from_secs(5));
+    write(&keys("two"));
+    wait().await;
+    assert!(sealed_with("two") && encryption.trouble().is_none());
+    write("{aesgcm: {keys: []}}");
+    wait().await;
+    let told = encryption.trouble().unwrap();
+    assert!(
+        told.contains("resources[0].providers[0].aesgcm.keys"),
+        "{told}"
+    );
+    write("{kms: {apiVersion: v2, name: away, endpoint: 'unix:///nonexistent/kms.sock'}}");
+    wait().await;
+    let told = encryption.trouble().unwrap();
+    assert!(told.contains("\"away\" is not ready"), "{told}");
+    std::fs::remove_file(&path).unwrap();
+    wait().await;
+    assert!(sealed_with("two") && encryption.trouble().is_some());
+    write(&keys("three"));
+    wait().await;
+    assert!(sealed_with("three") && encryption.trouble().is_none());
 }

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use prost::Message;
+use zeroize::Zeroize;
 
 /// The service's name in paths.
 pub(super) const SERVICE: &str = "v2.KeyManagementService";
@@ -61,6 +62,18 @@ pub(super) struct EncryptResponse {
     pub(super) key_id: String,
     #[prost(btree_map = "string, bytes", tag = "3")]
     pub(super) annotations: BTreeMap<String, Vec<u8>>,
+}
+
+impl Drop for DecryptResponse {
+    fn drop(&mut self) {
+        self.plaintext.zeroize();
+    }
+}
+
+impl Drop for EncryptRequest {
+    fn drop(&mut self) {
+        self.plaintext.zeroize();
+    }
 }
 
 impl fmt::Debug for DecryptResponse {

@@ -287,7 +287,8 @@ impl Shared {
             key_id: envelope.key_id.clone(),
             annotations: envelope.annotations.clone(),
         };
-        let plain = Zeroizing::new(self.client.decrypt(request).await?.plaintext);
+        let mut answer = self.client.decrypt(request).await?;
+        let plain = Zeroizing::new(std::mem::take(&mut answer.plaintext));
         let cipher: Option<Arc<dyn Cipher>> = match envelope.source {
             DekSource::HkdfSeed => SeededGcm::new(&plain).map(|cipher| Arc::new(cipher) as _),
             DekSource::AesGcmKey => Gcm::new(&plain).map(|cipher| Arc::new(cipher) as _),

@@ -161,3 +161,47 @@ async fn watchers_see_a_resealed_object_with_its_value() {
     assert_eq!(batch[0].previous.as_ref().unwrap().value, "value");
     store.close().await;
 }
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_told_late_and_never_wrongly() {
+    let directory = tempfile::tempdir().unwrap();
+    let seals = Seals::new(for_secrets(&[aes_gcm(&["one"])]));
+    let store = open_sqlite(directory.path(), seals.clone()).await;
+    let first = put(secret("a"), Expect::Absent, "old");
+    let first = store.commit(first).await.unwrap();
+    // A mistake: the key that everything is sealed with is gone.
+    seals.replace(for_secrets(&[aes_gcm(&["two"])]));
+    let second = put(secret("a"), Expect::Revision(first), "new");
+    let second = store.commit(second).await.unwrap();
+    assert_eq!(store.committed(), second);
+    let error = store.changes(first).await.unwrap().next().await;
+    assert!(matches!(error, Some(Err(_))), "{error:?}");
+    // Nobody is told something else than what is there.
+    let conflict = put(secret("a"), Expect::Absent, "x");
+    let told = store.commit(conflict).await.unwrap_err();
+    let CommitError::Conflict {
+        current: Some(current),
+    } = &told
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(current.value, "new");
+    seals.replace(for_secrets(&[aes_gcm(&["three"])]));
+    let conflict = put(secret("a"), Expect::Absent, "x");
+    let told = store.commit(conflict).await.unwrap_err();
+    assert!(matches!(told, CommitError::Unavailable(_)), "{told:?}");
+    assert!(store.trouble().is_none(), "the database itself is well");
+    // Put right, everything is there.
+    seals.replace(for_secrets(&[aes_gcm(&["two", "one"])]));
+    let batch = store
+        .changes(first)
+        .await
+        .unwrap()
+        .next()
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(batch[0].value, "new");
+    assert_eq!(batch[0].previous.as_ref().unwrap().value, "old");
+    store.close().await;
+}
