@@ -87,8 +87,11 @@ pub(crate) fn target_folder() -> Option<PathBuf> {
     Some(binaries_beside()?.parent()?.to_owned())
 }
 
-/// Notes why a test does not run.
-pub(crate) fn skip(why: &str) {
+/// Notes why a test does not run. The test must return at once.
+///
+/// # Panics
+/// Nothing may be skipped: `KOINON_REQUIRE_TOOLS` is `1`.
+pub fn skip(why: &str) {
     assert!(
         env::var("KOINON_REQUIRE_TOOLS").as_deref() != Ok("1"),
         "{why}"
