@@ -6,6 +6,7 @@
 pub mod builtin;
 mod command;
 pub mod crds;
+pub mod install;
 pub mod protobuf;
 
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ pub use command::run;
 use crate::workspace::Workspace;
 
 /// All generators, in the order in which they run.
-pub const GENERATORS: &[Generator] = &[builtin::GENERATOR, crds::GENERATOR, protobuf::GENERATOR];
+pub const GENERATORS: &[Generator] = &[builtin::GENERATOR, crds::GENERATOR, install::GENERATOR, protobuf::GENERATOR];
 
 /// Something that computes committed files.
 #[derive(Debug, Clone, Copy)]
