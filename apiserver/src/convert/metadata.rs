@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::kinds::Kind;
 use crate::object::meta_str;
 use crate::status::ApiError;
+use crate::verbs::validate_labels;
 
 /// The converter's outputs with the metadata of the inputs, except for labels and annotations.
 ///
@@ -26,18 +27,23 @@ pub(super) fn check(
             "conversion webhook for {subject} returned {got} objects, expected {expected}"
         )));
     }
+    // Upstream words it differently for a list; a list of one object counts as one object here.
+    let in_list = inputs.len() > 1;
     let pairs = inputs.iter().zip(outputs).enumerate();
     pairs
         .map(|(index, (input, mut output))| {
-            same_object(input, &output, api_version).map_err(|why| {
-                failure(format!(
-                    "conversion webhook for {subject} returned invalid converted object at index {index}: {why}"
-                ))
+            let returned = |what: String, why: String| {
+                failure(format!("conversion webhook for {subject} returned {what}: {why}"))
+            };
+            let object = if in_list { "converted object" } else { "object" };
+            let at = |what: &str| format!("invalid {what} at index {index}");
+            same_version(input, &output, api_version).map_err(|why| returned(at(object), why))?;
+            same_object(input, &output).map_err(|why| {
+                returned(if in_list { at(object) } else { "invalid object".to_owned() }, why)
             })?;
             restore(input, &mut output).map_err(|why| {
-                failure(format!(
-                    "conversion webhook for {subject} returned invalid metadata in object at index {index}: {why}"
-                ))
+                let what = if in_list { at("metadata in object") } else { "invalid metadata".to_owned() };
+                returned(what, why)
             })?;
             Ok(output)
         })
@@ -58,7 +64,7 @@ pub(super) fn failure(message: String) -> ApiError {
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
 }
 
-fn same_object(input: &Value, output: &Value, api_version: &str) -> Result<(), String> {
+fn same_version(input: &Value, output: &Value, api_version: &str) -> Result<(), String> {
     let text = |value: &Value, key: &str| {
         value
             .get(key)
@@ -78,6 +84,10 @@ fn same_object(input: &Value, output: &Value, api_version: &str) -> Result<(), S
             "invalid kind (expected {expected}, received {got})"
         ));
     }
+    Ok(())
+}
+
+fn same_object(input: &Value, output: &Value) -> Result<(), String> {
     for (field, label) in [("name", "name"), ("namespace", "namespace"), ("uid", "UID")] {
         let (expected, got) = (meta_str(input, field), meta_str(output, field));
         if expected != got {
@@ -105,10 +115,16 @@ fn restore(input: &Value, output: &mut Value) -> Result<(), String> {
                 metadata.remove(field);
             }
             Some(Value::Object(entries)) => {
-                if let Some((key, _)) = entries.iter().find(|(_, value)| !value.is_string()) {
+                if let Some((key, value)) = entries.iter().find(|(_, value)| !value.is_string()) {
+                    let got = go_type(value);
                     return Err(format!(
-                        "metadata.{field}[{key}] must be a string in converted object"
+                        "metadata.{field}[{key}] must be a string, but is {got} in converted object"
                     ));
+                }
+                if field == "labels"
+                    && let Some(error) = validate_labels(given.get(field), "metadata.labels").first()
+                {
+                    return Err(error.to_string());
                 }
                 metadata.insert(field.to_owned(), Value::Object(entries.clone()));
             }
@@ -121,4 +137,17 @@ fn restore(input: &Value, output: &mut Value) -> Result<(), String> {
     }
     output["metadata"] = Value::Object(metadata);
     Ok(())
+}
+
+/// What Go's `%T` calls a value that was read from JSON.
+fn go_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_i64() || number.is_u64() => "int64",
+        Value::Number(_) => "float64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
 }

@@ -41,23 +41,23 @@ fn outputs_that_do_not_belong_are_refused_in_upstreams_words() {
     for (output, expected) in [
         (
             json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "uid": "u"}}),
-            "converted object at index 0: invalid groupVersion (expected apps/v2, received apps/v1)",
+            "object at index 0: invalid groupVersion (expected apps/v2, received apps/v1)",
         ),
         (
             json!({"apiVersion": "apps/v2", "kind": "X", "metadata": {"name": "a", "uid": "u"}}),
-            "converted object at index 0: invalid kind (expected Deployment, received X)",
+            "object at index 0: invalid kind (expected Deployment, received X)",
         ),
         (
             json!({"apiVersion": "apps/v2", "kind": "Deployment", "metadata": {"name": "b", "uid": "u"}}),
-            "converted object at index 0: must have the same name: a != b",
+            "object: must have the same name: a != b",
         ),
         (
             json!({"apiVersion": "apps/v2", "kind": "Deployment", "metadata": {"name": "a", "uid": "v"}}),
-            "converted object at index 0: must have the same UID: u != v",
+            "object: must have the same UID: u != v",
         ),
         (
             json!({"apiVersion": "apps/v2", "kind": "Deployment", "metadata": {"name": "a", "uid": "u", "labels": {"k": 1}}}),
-            "metadata in object at index 0: metadata.labels[k] must be a string in converted object",
+            "metadata: metadata.labels[k] must be a string, but is int64 in converted object",
         ),
     ] {
         assert_eq!(check(output).unwrap_err(), format!("{start} {expected}"));

@@ -18,5 +18,6 @@ pub use get::{get, read};
 pub use list::list;
 pub use reply::{Body, Reply, WatchItem, WatchStream};
 pub use watch::watch;
+pub(crate) use write::meta::validate_labels;
 pub(crate) use write::{FOREGROUND, ORPHAN};
 pub use write::{create, delete, delete_collection, get_scale, patch, update};

@@ -26,17 +26,16 @@ fn is_readable(kubectl: &Kubectl, before: &Value) {
 }
 
 /// While the webhook fails: the stored version can be read, v1 cannot, and the complaint says what is wrong with what.
-fn fails(kubectl: &Kubectl, port: u16, why: &str) {
+fn fails(kubectl: &Kubectl, port: u16, outcome: &str) {
     assert_eq!(
         kubectl.get(V1BETA1, "kept")["spec"]["placement"],
         json!({"clusters": [{"name": "rz00a.bank-prod"}]})
     );
     let complaint = kubectl.complaint(&["get", V1, "kept"]);
     let post = format!("Post \"https://127.0.0.1:{port}/convert?timeout=30s\": ");
-    let expected = format!(
-        "conversion webhook for types.kubefed.io/v1beta1, Kind=FederatedConfigMap failed: {}",
-        why.replace("POST ", &post).replace("PORT", &port.to_string())
-    );
+    let outcome = outcome.replace("POST ", &post).replace("PORT", &port.to_string());
+    let kind = "types.kubefed.io/v1beta1, Kind=FederatedConfigMap";
+    let expected = format!("conversion webhook for {kind} {outcome}");
     assert!(complaint.contains(&expected), "{complaint}\nnot {expected}");
 }
 
@@ -67,7 +66,7 @@ fn a_webhook_that_fails_is_named_and_objects_are_readable_once_it_is_back() {
 
     add_on.balancer.close();
     let refused = "dial tcp 127.0.0.1:PORT: connect: connection refused";
-    fails(&kubectl, port, &format!("POST {refused}"));
+    fails(&kubectl, port, &format!("failed: POST {refused}"));
     let complaint = kubectl.complaint(&["label", V1BETA1, "kept", "a=b"]);
     let expected = r#"failed calling webhook "validation.koinon.io": failed to call webhook"#;
     assert!(complaint.contains(expected), "{complaint}");
@@ -82,14 +81,15 @@ fn a_webhook_that_fails_is_named_and_objects_are_readable_once_it_is_back() {
         is_readable(&kubectl, &before);
     };
     let expired = "x509: certificate has expired or is not yet valid: current time ";
-    let verify = format!("POST tls: failed to verify certificate: {expired}");
+    let verify = format!("failed: POST tls: failed to verify certificate: {expired}");
     detour(true, crate::fake::good(), &verify);
-    detour(false, Arc::new(|_| None), "POST context deadline exceeded");
+    detour(false, Arc::new(|_| None), "failed: POST context deadline exceeded");
     let renamed: Behaviour = Arc::new(|review| {
         let mut objects = converted(review);
         objects[0]["metadata"]["name"] = json!("other");
         Some((200, answer(review, objects).to_string()))
     });
-    detour(false, renamed, "x");
+    let same = "returned invalid object: must have the same name: kept != other";
+    detour(false, renamed, same);
     kubectl.run(&["delete", V1, "kept", "--timeout=30s"]);
 }

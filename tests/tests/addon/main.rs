@@ -4,9 +4,16 @@
 //! grants them is shown to be enough. The API server reaches the webhooks through a [`balancer`] that stands for a Service: it sends
 //! connections to whatever says that it is ready.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: whatever goes wrong is a failed test"
+)]
+
 mod balancer;
+mod documents;
 mod failures;
 mod fake;
+mod helm;
 mod install;
 mod parity;
 mod rolling;

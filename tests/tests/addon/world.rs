@@ -33,15 +33,20 @@ pub(crate) struct Replica {
 }
 
 impl AddOn {
-    /// A cluster on which `fedctl init` ran; no webhook and no controller yet. `None`: a tool is missing.
-    pub(crate) fn install() -> Option<Self> {
+    /// A cluster on which nothing is installed. `None`: a tool is missing.
+    pub(crate) fn prepare() -> Option<Self> {
         let tools = Tools::find()?;
-        let add_on = Self {
+        Some(Self {
             plane: ControlPlane::start(Options::with_controllers())?,
             balancer: Balancer::start(),
             tools,
             started: AtomicUsize::new(0),
-        };
+        })
+    }
+
+    /// A cluster on which `fedctl init` ran; no webhook and no controller yet. `None`: a tool is missing.
+    pub(crate) fn install() -> Option<Self> {
+        let add_on = Self::prepare()?;
         add_on.init(&[]);
         Some(add_on)
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::ServiceResolver;
+use super::{ServiceResolver, TIMEOUT, words};
 
 /// The largest answer that is read: a list of large objects fits.
 const MAX_ANSWER: usize = 64 << 20;
@@ -96,7 +96,27 @@ impl Endpoint {
 
     /// The URL as messages show it.
     pub(super) fn url(&self) -> String {
-        self.url.to_string()
+        format!("{}?{}", self.url, timeout())
+    }
+}
+
+/// How long the webhook may take, told to it as upstream does.
+fn timeout() -> String {
+    format!("timeout={}s", TIMEOUT.as_secs())
+}
+
+/// Why there is no answer that can be read. Both in words.
+#[derive(Debug)]
+pub(super) enum PostError {
+    /// There was none.
+    Unreached(String),
+    /// There was another one than 200.
+    Answered(String),
+}
+
+impl From<String> for PostError {
+    fn from(why: String) -> Self {
+        Self::Unreached(why)
     }
 }
 
@@ -108,17 +128,17 @@ pub(super) struct Client {
 
 impl Client {
     /// Posts JSON and gives the body of a 200 answer; otherwise why there is none, in words.
-    pub(super) async fn post(&self, endpoint: &Endpoint, body: Bytes) -> Result<Bytes, String> {
+    pub(super) async fn post(&self, endpoint: &Endpoint, body: Bytes) -> Result<Bytes, PostError> {
         let connector = TlsConnector::from(self.config(&endpoint.ca_bundle)?);
         let name = ServerName::try_from(endpoint.server_name.clone())
             .map_err(|error| error.to_string())?;
         let socket = TcpStream::connect(&endpoint.address)
             .await
-            .map_err(|error| format!("dial tcp {}: {error}", endpoint.address))?;
+            .map_err(|error| format!("dial tcp {}: {}", endpoint.address, words::dial(&error)))?;
         let stream = connector
             .connect(name, socket)
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| words::handshake(&error))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| error.to_string())?;
@@ -126,6 +146,7 @@ impl Client {
             .url
             .path_and_query()
             .map_or("/", |path| path.as_str());
+        let path = format!("{path}?{}", timeout());
         let host = endpoint
             .url
             .authority()
@@ -142,16 +163,16 @@ impl Client {
             let answer = sender
                 .send_request(request)
                 .await
-                .map_err(|error| error.to_string())?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), MAX_ANSWER)
+                .map_err(|error| words::exchange(&error))?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, MAX_ANSWER)
                 .collect()
                 .await
-                .map_err(|error| error.to_string())?;
-            if status.is_success() {
-                Ok(body.to_bytes())
-            } else {
-                Err(format!("the server answered {status}"))
+                .map_err(|error| error.to_string())?
+                .to_bytes();
+            match head.status.is_success() {
+                true => Ok(body),
+                false => Err(PostError::Answered(words::status(&head, &body))),
             }
         };
         // The connection is driven here, not by a task of its own, so that nothing outlives a call that is given up.
@@ -160,7 +181,7 @@ impl Client {
             answer = &mut exchange => answer,
             ended = connection => match ended {
                 Ok(()) => exchange.await,
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(words::exchange(&error).into()),
             },
         }
     }

@@ -2,6 +2,7 @@
 
 mod client;
 mod review;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,11 +92,13 @@ impl Converter for WebhookConverter {
         let uid = self.seams.uid();
         let request = review::request(review, &uid, &kind.api_version(version), objects);
         let call = self.client.post(&endpoint, request);
+        let unreached = |why: &str| fail(format!("Post {:?}: {why}", endpoint.url()));
         let answer = match tokio::time::timeout(TIMEOUT, call).await {
-            Ok(answer) => answer,
-            Err(_) => Err("context deadline exceeded".to_owned()),
+            Ok(Ok(answer)) => answer,
+            Ok(Err(client::PostError::Unreached(why))) => return Err(unreached(&why)),
+            Ok(Err(client::PostError::Answered(why))) => return Err(fail(why)),
+            Err(_) => return Err(unreached("context deadline exceeded")),
         };
-        let answer = answer.map_err(|why| fail(format!("Post {:?}: {why}", endpoint.url())))?;
         review::converted(review, &uid, &answer).map_err(fail)
     }
 }

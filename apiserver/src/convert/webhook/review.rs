@@ -50,7 +50,8 @@ pub(super) fn converted(
     uid: &str,
     body: &[u8],
 ) -> Result<Vec<Value>, String> {
-    let review: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let review: Value = serde_json::from_slice(body)
+        .map_err(|error| format!("couldn't get version/kind; json parse error: {error}"))?;
     let text = |value: &Value, key: &str| {
         value
             .get(key)
@@ -62,8 +63,10 @@ pub(super) fn converted(
     if version == ReviewVersion::V1
         && (api_version != version.api_version() || kind != "ConversionReview")
     {
+        // Go writes an empty group with its slash.
+        let slash = if api_version.contains('/') { "" } else { "/" };
         return Err(format!(
-            "expected webhook response of {}, Kind=ConversionReview, got {api_version}, Kind={kind}",
+            "expected webhook response of {}, Kind=ConversionReview, got {slash}{api_version}, Kind={kind}",
             version.api_version()
         ));
     }

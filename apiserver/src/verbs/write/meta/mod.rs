@@ -8,4 +8,4 @@ mod validate;
 pub(crate) use names::generate_name;
 pub(crate) use types::{check_types, prune_unknown};
 pub(crate) use update::validate_update;
-pub(crate) use validate::validate_metadata;
+pub(crate) use validate::{labels as validate_labels, validate_metadata};
