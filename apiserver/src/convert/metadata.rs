@@ -33,16 +33,33 @@ pub(super) fn check(
     pairs
         .map(|(index, (input, mut output))| {
             let returned = |what: String, why: String| {
-                failure(format!("conversion webhook for {subject} returned {what}: {why}"))
+                failure(format!(
+                    "conversion webhook for {subject} returned {what}: {why}"
+                ))
             };
-            let object = if in_list { "converted object" } else { "object" };
+            let object = if in_list {
+                "converted object"
+            } else {
+                "object"
+            };
             let at = |what: &str| format!("invalid {what} at index {index}");
             same_version(input, &output, api_version).map_err(|why| returned(at(object), why))?;
             same_object(input, &output).map_err(|why| {
-                returned(if in_list { at(object) } else { "invalid object".to_owned() }, why)
+                returned(
+                    if in_list {
+                        at(object)
+                    } else {
+                        "invalid object".to_owned()
+                    },
+                    why,
+                )
             })?;
             restore(input, &mut output).map_err(|why| {
-                let what = if in_list { at("metadata in object") } else { "invalid metadata".to_owned() };
+                let what = if in_list {
+                    at("metadata in object")
+                } else {
+                    "invalid metadata".to_owned()
+                };
                 returned(what, why)
             })?;
             Ok(output)
@@ -122,7 +139,8 @@ fn restore(input: &Value, output: &mut Value) -> Result<(), String> {
                     ));
                 }
                 if field == "labels"
-                    && let Some(error) = validate_labels(given.get(field), "metadata.labels").first()
+                    && let Some(error) =
+                        validate_labels(given.get(field), "metadata.labels").first()
                 {
                     return Err(error.to_string());
                 }

@@ -33,7 +33,9 @@ fn fails(kubectl: &Kubectl, port: u16, outcome: &str) {
     );
     let complaint = kubectl.complaint(&["get", V1, "kept"]);
     let post = format!("Post \"https://127.0.0.1:{port}/convert?timeout=30s\": ");
-    let outcome = outcome.replace("POST ", &post).replace("PORT", &port.to_string());
+    let outcome = outcome
+        .replace("POST ", &post)
+        .replace("PORT", &port.to_string());
     let kind = "types.kubefed.io/v1beta1, Kind=FederatedConfigMap";
     let expected = format!("conversion webhook for {kind} {outcome}");
     assert!(complaint.contains(&expected), "{complaint}\nnot {expected}");
@@ -41,7 +43,11 @@ fn fails(kubectl: &Kubectl, port: u16, outcome: &str) {
 
 /// A certificate that the API server trusts, but for its dates: the webhook's own CA signs it.
 fn trusted(add_on: &AddOn, is_expired: bool) -> Identity {
-    let secret = add_on.plane.kubectl().namespace(SYSTEM).get("secret", "koinon-webhook-tls");
+    let secret = add_on
+        .plane
+        .kubectl()
+        .namespace(SYSTEM)
+        .get("secret", "koinon-webhook-tls");
     let text = |key: &str| {
         let encoded = secret["data"][key].as_str().expect("a Secret of ours");
         String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
@@ -83,7 +89,11 @@ fn a_webhook_that_fails_is_named_and_objects_are_readable_once_it_is_back() {
     let expired = "x509: certificate has expired or is not yet valid: current time ";
     let verify = format!("failed: POST tls: failed to verify certificate: {expired}");
     detour(true, crate::fake::good(), &verify);
-    detour(false, Arc::new(|_| None), "failed: POST context deadline exceeded");
+    detour(
+        false,
+        Arc::new(|_| None),
+        "failed: POST context deadline exceeded",
+    );
     let renamed: Behaviour = Arc::new(|review| {
         let mut objects = converted(review);
         objects[0]["metadata"]["name"] = json!("other");

@@ -67,7 +67,10 @@ pub(crate) fn good() -> Behaviour {
 /// The objects as they should be.
 pub(crate) fn converted(review: &Value) -> Vec<Value> {
     let wanted = &review["request"]["desiredAPIVersion"];
-    let mut objects = review["request"]["objects"].as_array().cloned().unwrap_or_default();
+    let mut objects = review["request"]["objects"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     for object in &mut objects {
         object["apiVersion"] = wanted.clone();
     }
@@ -112,7 +115,12 @@ fn tls(identity: &Identity) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-fn serve(mut socket: TcpStream, config: Arc<ServerConfig>, behaviour: &Behaviour, stop: &AtomicBool) {
+fn serve(
+    mut socket: TcpStream,
+    config: Arc<ServerConfig>,
+    behaviour: &Behaviour,
+    stop: &AtomicBool,
+) {
     socket.set_nonblocking(false).expect("our socket");
     let mut session = ServerConnection::new(config).expect("our configuration");
     let mut stream = Stream::new(&mut session, &mut socket);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use federation_tests::upstream::upstream_program;
 use federation_tests::repository;
+use federation_tests::upstream::upstream_program;
 use serde_json::Value;
 
 use crate::documents::documents;
@@ -43,7 +43,10 @@ fn by_name(objects: Vec<Value>) -> BTreeMap<String, Value> {
                 metadata.remove("annotations");
             }
         }
-        (format!("{} {}", object["kind"], object["metadata"]["name"]), object)
+        (
+            format!("{} {}", object["kind"], object["metadata"]["name"]),
+            object,
+        )
     };
     objects.into_iter().map(named).collect()
 }
@@ -56,7 +59,10 @@ fn the_chart_installs_what_init_installs() {
     let rendered = run(helm.args(["template", "koinon", "deploy/helm/koinon"]));
     let manifests = repository().join("deploy/manifests/koinon.yaml");
     let manifests = std::fs::read_to_string(manifests).unwrap();
-    let (chart, init) = (by_name(documents(&rendered)), by_name(documents(&manifests)));
+    let (chart, init) = (
+        by_name(documents(&rendered)),
+        by_name(documents(&manifests)),
+    );
     let names = |all: &BTreeMap<String, Value>| all.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&chart), names(&init));
     for (name, object) in &init {
@@ -92,8 +98,15 @@ fn a_release_works_and_an_upgrade_keeps_the_certificate_authority() {
     assert!(before.is_string());
     helm(&[&["upgrade", "--set", "webhook.replicas=3"], &chart[..]].concat());
     assert_eq!(bundle(), before);
-    add_on.kubectl().run(&["get", "federatedconfigmaps.v1.types.kubefed.io"]);
+    add_on
+        .kubectl()
+        .run(&["get", "federatedconfigmaps.v1.types.kubefed.io"]);
     helm(&["uninstall", "koinon"]);
-    kubectl.run(&["get", "crd", "federatedconfigmaps.types.kubefed.io", "cells.koinon.io"]);
+    kubectl.run(&[
+        "get",
+        "crd",
+        "federatedconfigmaps.types.kubefed.io",
+        "cells.koinon.io",
+    ]);
     kubectl.run(&["get", "namespace", crate::world::SYSTEM]);
 }

@@ -22,12 +22,17 @@ fn it_installs_again_and_goes() {
 
     add_on.join_itself();
     let complaint = add_on.try_fedctl(&["deinit", "--purge"]).unwrap_err();
-    for expected in ["KubeFedCluster kube-federation-system/hz-1", "Cell bank-prod/rz00a"] {
+    for expected in [
+        "KubeFedCluster kube-federation-system/hz-1",
+        "Cell bank-prod/rz00a",
+    ] {
         assert!(complaint.contains(expected), "{complaint}");
     }
     add_on.fedctl(&["deinit"]);
     let _ = kubectl.complaint(&["get", "validatingwebhookconfiguration", "koinon"]);
-    kubectl.namespace(SYSTEM).run(&["get", "kubefedcluster", "hz-1"]);
+    kubectl
+        .namespace(SYSTEM)
+        .run(&["get", "kubefedcluster", "hz-1"]);
 
     add_on.init(&["--wait", "--timeout", "60"]);
     let group = add_on.kubectl();
@@ -54,9 +59,19 @@ fn what_is_wrong_is_said_before_anything_is_made() {
     };
     let said = |arguments: &[&str]| add_on.try_fedctl(arguments).unwrap_err();
     let complaint = said(&["init", "--external-webhook-url", "http://a"]);
-    assert!(complaint.contains("must begin with https://"), "{complaint}");
+    assert!(
+        complaint.contains("must begin with https://"),
+        "{complaint}"
+    );
     let url = add_on.balancer.url();
-    let complaint = said(&["init", "--external-webhook-url", &url, "--wait", "--timeout", "1"]);
+    let complaint = said(&[
+        "init",
+        "--external-webhook-url",
+        &url,
+        "--wait",
+        "--timeout",
+        "1",
+    ]);
     let expected = "no webhook has published one: does it run?";
     assert!(complaint.contains(expected), "{complaint}");
 }
@@ -77,4 +92,3 @@ fn the_manifests_are_what_init_applies() {
     assert_eq!(documents(&printed), documents(&committed));
     assert!(documents(&printed).len() > 20);
 }
-

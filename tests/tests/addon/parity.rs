@@ -77,8 +77,14 @@ fn cases(directory: &Path) -> Vec<Case> {
             behaviour: good(),
         },
         case("slow", Arc::new(|_| None)),
-        case("status 500", Arc::new(|_| Some((500, "out of order".to_owned())))),
-        case("status 404", Arc::new(|_| Some((404, "no such path".to_owned())))),
+        case(
+            "status 500",
+            Arc::new(|_| Some((500, "out of order".to_owned()))),
+        ),
+        case(
+            "status 404",
+            Arc::new(|_| Some((404, "no such path".to_owned()))),
+        ),
         case("no JSON", Arc::new(|_| Some((200, "nonsense".to_owned())))),
         case("no review", Arc::new(|_| Some((200, "{}".to_owned())))),
     ];
@@ -87,17 +93,42 @@ fn cases(directory: &Path) -> Vec<Case> {
     };
     cases.extend([
         response("another uid", |r| r["uid"] = json!("other")),
-        response("a failure with words", |r| r["result"] = json!({"status": "Failure", "message": "I would rather not"})),
-        response("a failure without words", |r| r["result"] = json!({"status": "Failure"})),
+        response("a failure with words", |r| {
+            r["result"] = json!({"status": "Failure", "message": "I would rather not"})
+        }),
+        response("a failure without words", |r| {
+            r["result"] = json!({"status": "Failure"})
+        }),
         response("no objects", |r| r["convertedObjects"] = json!([])),
-        response("no change of version", |r| r["convertedObjects"][0]["apiVersion"] = json!("example.org/v1")),
-        response("another kind", |r| r["convertedObjects"][0]["kind"] = json!("Gadget")),
-        response("another name", |r| r["convertedObjects"][0]["metadata"]["name"] = json!("other")),
-        response("another namespace", |r| r["convertedObjects"][0]["metadata"]["namespace"] = json!("other")),
-        response("another object's uid", |r| r["convertedObjects"][0]["metadata"]["uid"] = json!("other")),
-        response("no metadata", |r| drop(r["convertedObjects"][0].as_object_mut().unwrap().remove("metadata"))),
-        response("a label that is none", |r| r["convertedObjects"][0]["metadata"]["labels"] = json!({"a": 5})),
-        response("a bad label", |r| r["convertedObjects"][0]["metadata"]["labels"] = json!({"a b": "c"})),
+        response("no change of version", |r| {
+            r["convertedObjects"][0]["apiVersion"] = json!("example.org/v1")
+        }),
+        response("another kind", |r| {
+            r["convertedObjects"][0]["kind"] = json!("Gadget")
+        }),
+        response("another name", |r| {
+            r["convertedObjects"][0]["metadata"]["name"] = json!("other")
+        }),
+        response("another namespace", |r| {
+            r["convertedObjects"][0]["metadata"]["namespace"] = json!("other")
+        }),
+        response("another object's uid", |r| {
+            r["convertedObjects"][0]["metadata"]["uid"] = json!("other")
+        }),
+        response("no metadata", |r| {
+            drop(
+                r["convertedObjects"][0]
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("metadata"),
+            )
+        }),
+        response("a label that is none", |r| {
+            r["convertedObjects"][0]["metadata"]["labels"] = json!({"a": 5})
+        }),
+        response("a bad label", |r| {
+            r["convertedObjects"][0]["metadata"]["labels"] = json!({"a b": "c"})
+        }),
     ]);
     cases
 }
@@ -108,7 +139,12 @@ fn complaints(hub: &Kubectl) -> Vec<String> {
     let authority = Authority::new(directory.path());
     let mut balancer = Balancer::start();
     hub.apply(&definition(&balancer.url(), authority.certificate_pem()));
-    hub.run(&["wait", "--for=condition=Established", "crd/widgets.example.org", "--timeout=30s"]);
+    hub.run(&[
+        "wait",
+        "--for=condition=Established",
+        "crd/widgets.example.org",
+        "--timeout=30s",
+    ]);
     // A new object for each case: our server remembers what it converted once.
     let make = |name: &str| {
         let widget = json!({"apiVersion": "example.org/v1", "kind": "Widget",
@@ -118,7 +154,13 @@ fn complaints(hub: &Kubectl) -> Vec<String> {
         });
     };
     let read = |name: &str| {
-        hub.attempt(&["get", "widgets.v2.example.org", name, "-o", "jsonpath={.spec.a}"])
+        hub.attempt(&[
+            "get",
+            "widgets.v2.example.org",
+            name,
+            "-o",
+            "jsonpath={.spec.a}",
+        ])
     };
     let port = balancer.port().to_string();
     let plain = |what: &str, complaint: String| {

@@ -41,7 +41,9 @@ fn every_certificate_is_trusted_before_it_is_served_and_no_write_fails() {
                 ),
             }
         }
-        let secret = kubectl.namespace(SYSTEM).get("secret", "koinon-webhook-tls");
+        let secret = kubectl
+            .namespace(SYSTEM)
+            .get("secret", "koinon-webhook-tls");
         signers.insert(secret["data"]["signer.crt"].to_string());
         sleep(Duration::from_millis(300));
     }
@@ -60,9 +62,21 @@ fn every_certificate_is_trusted_before_it_is_served_and_no_write_fails() {
 /// The bundles that the API server reads.
 fn bundles(kubectl: &Kubectl) -> Vec<String> {
     let places = [
-        ("crd", "federatedconfigmaps.types.kubefed.io", "/spec/conversion/webhook/clientConfig/caBundle"),
-        ("validatingwebhookconfiguration", "koinon", "/webhooks/0/clientConfig/caBundle"),
-        ("mutatingwebhookconfiguration", "koinon", "/webhooks/0/clientConfig/caBundle"),
+        (
+            "crd",
+            "federatedconfigmaps.types.kubefed.io",
+            "/spec/conversion/webhook/clientConfig/caBundle",
+        ),
+        (
+            "validatingwebhookconfiguration",
+            "koinon",
+            "/webhooks/0/clientConfig/caBundle",
+        ),
+        (
+            "mutatingwebhookconfiguration",
+            "koinon",
+            "/webhooks/0/clientConfig/caBundle",
+        ),
     ];
     let bundle = |(kind, name, pointer): (&str, &str, &str)| {
         let object = kubectl.get(kind, name);

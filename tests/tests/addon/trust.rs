@@ -30,9 +30,13 @@ pub(crate) fn handshake(port: u16, bundle: &str) -> Result<Vec<u8>, String> {
     socket.set_read_timeout(limit).expect("our socket");
     let mut stream = Stream::new(&mut session, &mut socket);
     let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).map_err(|error| error.to_string())?;
+    stream
+        .write_all(request)
+        .map_err(|error| error.to_string())?;
     let mut first = [0; 1];
-    stream.read_exact(&mut first).map_err(|error| error.to_string())?;
+    stream
+        .read_exact(&mut first)
+        .map_err(|error| error.to_string())?;
     let served = session.peer_certificates().and_then(|chain| chain.first());
     Ok(served.expect("a served certificate").to_vec())
 }

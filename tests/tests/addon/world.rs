@@ -52,7 +52,10 @@ impl AddOn {
     }
 
     /// With so many webhooks and controllers, and ready.
-    pub(crate) fn start(webhooks: usize, controllers: usize) -> Option<(Self, Vec<Replica>, Vec<Replica>)> {
+    pub(crate) fn start(
+        webhooks: usize,
+        controllers: usize,
+    ) -> Option<(Self, Vec<Replica>, Vec<Replica>)> {
         let add_on = Self::install()?;
         let webhooks = (0..webhooks).map(|_| add_on.webhook(&[])).collect();
         let controllers = (0..controllers).map(|_| add_on.controller()).collect();
@@ -99,7 +102,13 @@ impl AddOn {
         let (address_text, health_text) = (address.to_string(), health.to_string());
         let mut command = self.program("federation-apiserver", "koinon-webhook");
         command
-            .args(["webhook", "--listen", &address_text, "--health-listen", &health_text])
+            .args([
+                "webhook",
+                "--listen",
+                &address_text,
+                "--health-listen",
+                &health_text,
+            ])
             .args(["--shutdown-delay-seconds", "2"])
             .args(more);
         let replica = self.replica(command, health);
@@ -134,7 +143,12 @@ impl AddOn {
         ]);
         self.fedctl(&["enable", "configmaps"]);
         self.fedctl(&["cell", "create", "rz00a", "--cluster", "hz-1", "-n", GROUP]);
-        kubectl.run(&["wait", "--for=condition=Ready", "cell/rz00a", "--timeout=60s"]);
+        kubectl.run(&[
+            "wait",
+            "--for=condition=Ready",
+            "cell/rz00a",
+            "--timeout=60s",
+        ]);
         eventually("federated ConfigMaps are served in v1", || {
             kubectl.attempt(&["get", "federatedconfigmaps.v1.types.kubefed.io"])
         });

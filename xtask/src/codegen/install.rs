@@ -97,7 +97,10 @@ mod tests {
 
     #[test]
     fn objects_become_documents_in_their_order() {
-        let objects = [serde_json::json!({"kind": "A"}), serde_json::json!({"kind": "B"})];
+        let objects = [
+            serde_json::json!({"kind": "A"}),
+            serde_json::json!({"kind": "B"}),
+        ];
         let text = document(&objects).unwrap();
         assert!(text.ends_with("---\nkind: A\n---\nkind: B\n"), "{text}");
     }

@@ -18,7 +18,12 @@ pub use command::run;
 use crate::workspace::Workspace;
 
 /// All generators, in the order in which they run.
-pub const GENERATORS: &[Generator] = &[builtin::GENERATOR, crds::GENERATOR, install::GENERATOR, protobuf::GENERATOR];
+pub const GENERATORS: &[Generator] = &[
+    builtin::GENERATOR,
+    crds::GENERATOR,
+    install::GENERATOR,
+    protobuf::GENERATOR,
+];
 
 /// Something that computes committed files.
 #[derive(Debug, Clone, Copy)]

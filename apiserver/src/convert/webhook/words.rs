@@ -37,10 +37,18 @@ fn certificate(why: &CertificateError) -> String {
     match why {
         CertificateError::Expired | CertificateError::NotValidYet => dates.to_owned(),
         CertificateError::ExpiredContext { time, not_after } => {
-            format!("{dates}: current time {} is after {}", date(*time), date(*not_after))
+            format!(
+                "{dates}: current time {} is after {}",
+                date(*time),
+                date(*not_after)
+            )
         }
         CertificateError::NotValidYetContext { time, not_before } => {
-            format!("{dates}: current time {} is before {}", date(*time), date(*not_before))
+            format!(
+                "{dates}: current time {} is before {}",
+                date(*time),
+                date(*not_before)
+            )
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "x509: certificate signed by unknown authority".to_owned()
