@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::admission::FederationAdmission;
 use crate::conversion::FederatedConverter;
+use crate::proxy::{ClusterProxy, Routes};
 
 /// A server with everything that makes it a hub: our CRDs, conversion between cells and clusters, admission, and the
 /// objects that a hub needs to be of use: the system namespace, and in it a `KubeFedConfig` with KubeFed's defaults
@@ -21,6 +22,8 @@ pub fn hub_builder(store: Store, certificates: Certificates) -> ServerBuilder {
         .admission_with(|cache, registry| {
             Arc::new(FederationAdmission::new(cache.clone(), registry.clone()))
         });
+    builder = builder
+        .extension_with(|parts| Arc::new(ClusterProxy::new(parts, Arc::new(Routes::direct()))));
     for crd in all_crds() {
         builder = builder.crd(crd);
     }

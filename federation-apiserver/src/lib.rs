@@ -1,6 +1,7 @@
 //! The hub: the `apiserver` library with Koinon's kinds, conversion and admission.
 //!
 //! - [`hub_builder`] is the hub as a part: what `fedctl up` and the playground embed.
+//! - [`proxy`] is the way to members for the hub's users: kubectl against any cluster or cell.
 //! - [`webhook`] is conversion and admission alone, for a hub that is an ordinary Kubernetes cluster.
 //! - [`serve`] runs a hub with a [`Config`] until it is told to stop; [`main`] is the program around it.
 //!
@@ -14,6 +15,7 @@ mod conversion;
 mod encryption;
 mod hub;
 mod logging;
+pub mod proxy;
 mod rewrite;
 mod serve;
 pub mod webhook;

@@ -12,4 +12,4 @@ mod tls;
 
 pub use access::{AccessError, Credentials, MemberAccess, Redacted};
 pub use checks::TlsChecks;
-pub use tls::{TlsConfigError, client_config};
+pub use tls::{TlsConfigError, client_config, machine_config};

@@ -18,8 +18,11 @@ pub enum TlsConfigError {
     #[error("the CA bundle is unusable")]
     Roots(#[source] rustls::Error),
     /// The cluster brings no roots and the machine has none.
-    #[error("the cluster has no CA bundle, and this machine trusts no roots")]
-    NoRoots,
+    #[error("there is no CA bundle, and this machine trusts no roots ({unusable} cannot be used)")]
+    NoRoots {
+        /// How many of the machine's roots cannot be read.
+        unusable: usize,
+    },
     /// The client certificate or its key is not PEM.
     #[error("the client certificate or its key is not PEM")]
     Pem(#[source] rustls::pki_types::pem::Error),
@@ -53,38 +56,63 @@ pub fn client_config(access: &MemberAccess) -> Result<ClientConfig, TlsConfigErr
     }
 }
 
+/// The TLS configuration for servers that the machine's own roots vouch for, such as a proxy on the way to a member.
+///
+/// # Errors
+/// If the machine trusts no roots.
+pub fn machine_config() -> Result<ClientConfig, TlsConfigError> {
+    Ok(ClientConfig::builder()
+        .dangerous()
+        .with_custom_certificate_verifier(ordinary(None)?)
+        .with_no_client_auth())
+}
+
 fn verifier(access: &MemberAccess) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
     if access.checks.skip_all {
         return Ok(Arc::new(Unchecked::new()));
     }
-    let roots = match &access.roots {
-        Some(roots) => roots.clone(),
-        None => rustls_native_certs::load_native_certs()
-            .certs
-            .into_iter()
-            .map(|root| root.to_vec())
-            .collect(),
-    };
-    if roots.is_empty() {
-        return Err(TlsConfigError::NoRoots);
+    match &access.roots {
+        Some(roots) if access.checks.is_partial() => {
+            let lenient = Lenient::new(roots, access.checks).map_err(TlsConfigError::Roots)?;
+            Ok(Arc::new(lenient))
+        }
+        None if access.checks.is_partial() => {
+            let lenient =
+                Lenient::new(&machine_roots(), access.checks).map_err(TlsConfigError::Roots)?;
+            Ok(Arc::new(lenient))
+        }
+        roots => ordinary(roots.as_deref()),
     }
-    if access.checks.is_partial() {
-        let lenient = Lenient::new(&roots, access.checks).map_err(TlsConfigError::Roots)?;
-        return Ok(Arc::new(lenient));
-    }
+}
+
+/// Makes every check, with the roots given or the machine's.
+fn ordinary(given: Option<&[Vec<u8>]>) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
     let mut store = RootCertStore::empty();
-    let given = access.roots.is_some();
-    for der in roots {
-        match store.add(CertificateDer::from(der)) {
-            Err(error) if given => return Err(TlsConfigError::Roots(error)),
+    match given {
+        Some(roots) => {
+            for der in roots {
+                let root = CertificateDer::from(der.as_slice()).into_owned();
+                store.add(root).map_err(TlsConfigError::Roots)?;
+            }
+        }
+        None => {
             // A machine's store may hold roots that are of no use; the others are.
-            _ => {}
+            let (good, bad) =
+                store.add_parsable_certificates(machine_roots().into_iter().map(CertificateDer::from));
+            if good == 0 {
+                return Err(TlsConfigError::NoRoots { unusable: bad });
+            }
         }
     }
-    let ordinary = WebPkiServerVerifier::builder(Arc::new(store))
+    let verifier = WebPkiServerVerifier::builder(Arc::new(store))
         .build()
         .map_err(|error| TlsConfigError::Roots(rustls::Error::General(error.to_string())))?;
-    Ok(ordinary)
+    Ok(verifier)
+}
+
+fn machine_roots() -> Vec<Vec<u8>> {
+    let found = rustls_native_certs::load_native_certs();
+    found.certs.into_iter().map(|root| root.to_vec()).collect()
 }
 
 #[cfg(test)]
