@@ -10,8 +10,8 @@ use apiserver::auth::{Action, Authorizer, Decision};
 use apiserver::local::{Gvr, LocalClient};
 use apiserver::request::UserInfo;
 use apiserver::seams::Seams;
-use apiserver::status::ApiError;
 use apiserver::server::Credential;
+use apiserver::status::ApiError;
 use apiserver::{Certificates, Server, ServerHandle};
 use apiserver_store::{MemoryBackend, Store, StoreOptions};
 use async_trait::async_trait;
@@ -65,7 +65,10 @@ impl World {
             .start()
             .await
             .unwrap();
-        let member = Server::builder(store().await, pki("member")).start().await.unwrap();
+        let member = Server::builder(store().await, pki("member"))
+            .start()
+            .await
+            .unwrap();
         hub.ready().await;
         member.ready().await;
         let world = Self {
@@ -73,26 +76,38 @@ impl World {
             hub,
             member,
         };
-        world.register("hz-1", &world.member.url(), world.member.ca_pem()).await;
+        world
+            .register("hz-1", &world.member.url(), world.member.ca_pem())
+            .await;
         world
     }
 
     async fn create(&self, gvr: Gvr<'_>, namespace: &str, object: Value) {
-        LocalClient::new(self.hub.api().clone(), "test").create(gvr, namespace, &object).await.unwrap();
+        LocalClient::new(self.hub.api().clone(), "test")
+            .create(gvr, namespace, &object)
+            .await
+            .unwrap();
     }
 
     /// Registers a cluster with the member's administrator as the hub's account.
     async fn register(&self, name: &str, endpoint: &str, ca: &str) {
-        let Credential::Certificate(identity) = self.member.kubeconfig("m").unwrap().credential else {
+        let Credential::Certificate(identity) = self.member.kubeconfig("m").unwrap().credential
+        else {
             panic!("the administrator has a certificate")
         };
         let data = json!({"tls.crt": STANDARD.encode(&identity.certificate_pem), "tls.key": STANDARD.encode(&identity.key_pem)});
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": SYSTEM}, "data": data});
-        self.create(Gvr::new("", "v1", "secrets"), SYSTEM, secret).await;
+        self.create(Gvr::new("", "v1", "secrets"), SYSTEM, secret)
+            .await;
         let cluster = json!({"apiVersion": "core.kubefed.io/v1beta1", "kind": "KubeFedCluster",
             "metadata": {"name": name, "namespace": SYSTEM},
             "spec": {"apiEndpoint": endpoint, "caBundle": STANDARD.encode(ca), "secretRef": {"name": name}}});
-        self.create(Gvr::new("core.kubefed.io", "v1beta1", "kubefedclusters"), SYSTEM, cluster).await;
+        self.create(
+            Gvr::new("core.kubefed.io", "v1beta1", "kubefedclusters"),
+            SYSTEM,
+            cluster,
+        )
+        .await;
     }
 
     /// What the cell controller makes of a cell.
@@ -102,7 +117,12 @@ impl World {
                 "labels": {"koinon.io/cell": cell, "koinon.io/cell-namespace": namespace, "koinon.io/cluster": "hz-1"},
                 "annotations": {"koinon.io/member-namespace": member_namespace}},
             "spec": {"apiEndpoint": "unused.invalid", "secretRef": {"name": "hz-1"}}});
-        self.create(Gvr::new("core.kubefed.io", "v1beta1", "kubefedclusters"), SYSTEM, cluster).await;
+        self.create(
+            Gvr::new("core.kubefed.io", "v1beta1", "kubefedclusters"),
+            SYSTEM,
+            cluster,
+        )
+        .await;
     }
 
     fn kubectl(&self) -> Kubectl {
@@ -212,9 +232,16 @@ async fn a_member_is_used_as_if_it_were_near() {
         member.apply(&directory, &config_map("bank", "c"));
         member.apply(&directory, &config_map("bank", "c"));
         member.works("-n bank patch configmap c --type=merge -p {\"data\":{\"a\":\"2\"}}");
-        assert_eq!(member.works("-n bank get configmap c -o jsonpath={.data.a}"), "2");
+        assert_eq!(
+            member.works("-n bank get configmap c -o jsonpath={.data.a}"),
+            "2"
+        );
         assert!(member.works("-n bank get configmaps").contains("DATA"));
-        assert!(member.works("explain configmap.data").contains("FIELD: data"));
+        assert!(
+            member
+                .works("explain configmap.data")
+                .contains("FIELD: data")
+        );
         assert!(member.works("api-resources").contains("deployments"));
         assert!(member.works("version").contains("Server Version"));
         member.works("-n bank delete configmap c");
@@ -224,9 +251,15 @@ async fn a_member_is_used_as_if_it_were_near() {
         let shown = kubectl.works("get --raw /apis/koinon.io/v1alpha1");
         assert!(shown.contains("\"clusters/proxy\""), "{shown}");
         let kinds = kubectl.works("api-resources");
-        assert!(!kinds.lines().any(|line| line.starts_with("clusters ")), "{kinds}");
+        assert!(
+            !kinds.lines().any(|line| line.starts_with("clusters ")),
+            "{kinds}"
+        );
         let unknown = kubectl.at("nowhere").fails("get --raw /api");
-        assert!(unknown.contains("clusters.koinon.io \"nowhere\" not found"), "{unknown}");
+        assert!(
+            unknown.contains("clusters.koinon.io \"nowhere\" not found"),
+            "{unknown}"
+        );
     })
     .await;
     world.stop().await;

@@ -97,8 +97,8 @@ fn ordinary(given: Option<&[Vec<u8>]>) -> Result<Arc<dyn ServerCertVerifier>, Tl
         }
         None => {
             // A machine's store may hold roots that are of no use; the others are.
-            let (good, bad) =
-                store.add_parsable_certificates(machine_roots().into_iter().map(CertificateDer::from));
+            let (good, bad) = store
+                .add_parsable_certificates(machine_roots().into_iter().map(CertificateDer::from));
             if good == 0 {
                 return Err(TlsConfigError::NoRoots { unusable: bad });
             }

@@ -62,7 +62,9 @@ impl DialError {
             }
             Self::Proxy(_) => "check spec.proxyURL of the KubeFedCluster",
             Self::Tunnel(_) => "check that the proxy-agent runs in the cluster and reaches the hub",
-            Self::NoTunnel => "let the hub serve tunnels, or take away the annotation koinon.io/connection",
+            Self::NoTunnel => {
+                "let the hub serve tunnels, or take away the annotation koinon.io/connection"
+            }
             Self::Unroutable => "check the name and spec.apiEndpoint of the KubeFedCluster",
         }
     }
@@ -217,7 +219,9 @@ async fn secured(proxy: Uri) -> Result<SecureTcp, BoxError> {
     let stream = connect(proxy.clone()).await.map_err(Into::into)?;
     let config = federation_member::machine_config()?;
     let name = server_name(&proxy)?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream.into_inner()).await?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream.into_inner())
+        .await?;
     Ok(TokioIo::new(stream))
 }
 
@@ -232,8 +236,15 @@ fn basic(proxy: &Uri) -> Option<HeaderValue> {
 /// Host without brackets, and port.
 fn address(uri: &Uri) -> (String, u16) {
     let host = uri.host().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let default = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let default = if uri.scheme_str() == Some("http") {
+        80
+    } else {
+        443
+    };
     (host, uri.port_u16().unwrap_or(default))
 }
 

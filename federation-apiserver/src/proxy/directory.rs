@@ -46,10 +46,11 @@ pub(super) async fn find(hub: &LocalClient, name: &str) -> Result<Found, ProxyEr
         return Err(incomplete(name, "the cell's cluster is itself a cell"));
     }
     let secret: Option<Secret> = read(hub, SECRETS, &base.spec.secret_ref.name).await?;
-    let access = MemberAccess::parse(&base, secret.as_ref()).map_err(|source| ProxyError::Access {
-        cluster: name.to_owned(),
-        source,
-    })?;
+    let access =
+        MemberAccess::parse(&base, secret.as_ref()).map_err(|source| ProxyError::Access {
+            cluster: name.to_owned(),
+            source,
+        })?;
     Ok(Found {
         physical: base.physical_name().to_owned(),
         access,
@@ -70,10 +71,14 @@ fn cell_namespace(name: &str, cluster: &KubeFedCluster) -> Result<Option<String>
                 .as_ref()
                 .and_then(|all| all.get(annotations::MEMBER_NAMESPACE))
                 .filter(|namespace| !namespace.is_empty());
-            let namespace = namespace.ok_or_else(|| incomplete(name, "the cell has no namespace in its cluster yet"))?;
+            let namespace = namespace
+                .ok_or_else(|| incomplete(name, "the cell has no namespace in its cluster yet"))?;
             Ok(Some(namespace.clone()))
         }
-        _ => Err(incomplete(name, "its name and its labels disagree on whether it is a cell's")),
+        _ => Err(incomplete(
+            name,
+            "its name and its labels disagree on whether it is a cell's",
+        )),
     }
 }
 
@@ -101,7 +106,11 @@ async fn cluster(hub: &LocalClient, name: &str) -> Result<Option<KubeFedCluster>
     read(hub, CLUSTERS, name).await
 }
 
-async fn read<T: DeserializeOwned>(hub: &LocalClient, gvr: Gvr<'_>, name: &str) -> Result<Option<T>, ProxyError> {
+async fn read<T: DeserializeOwned>(
+    hub: &LocalClient,
+    gvr: Gvr<'_>,
+    name: &str,
+) -> Result<Option<T>, ProxyError> {
     match hub.get(gvr, SYSTEM_NAMESPACE, name).await {
         Ok(value) => serde_json::from_value(value)
             .map(Some)
@@ -117,7 +126,11 @@ mod tests {
 
     use super::*;
 
-    fn named(name: &str, labels: serde_json::Value, annotations: serde_json::Value) -> KubeFedCluster {
+    fn named(
+        name: &str,
+        labels: serde_json::Value,
+        annotations: serde_json::Value,
+    ) -> KubeFedCluster {
         serde_json::from_value(json!({
             "apiVersion": "core.kubefed.io/v1beta1", "kind": "KubeFedCluster",
             "metadata": {"name": name, "labels": labels, "annotations": annotations},
@@ -126,8 +139,13 @@ mod tests {
         .unwrap()
     }
 
-    fn of(name: &str, labels: serde_json::Value, annotations: serde_json::Value) -> Result<Option<String>, String> {
-        cell_namespace(name, &named(name, labels, annotations)).map_err(|error| error.to_status().message)
+    fn of(
+        name: &str,
+        labels: serde_json::Value,
+        annotations: serde_json::Value,
+    ) -> Result<Option<String>, String> {
+        cell_namespace(name, &named(name, labels, annotations))
+            .map_err(|error| error.to_status().message)
     }
 
     #[test]
@@ -135,7 +153,10 @@ mod tests {
         let cell = json!({"koinon.io/cell": "a", "koinon.io/cell-namespace": "b"});
         let in_m = json!({"koinon.io/member-namespace": "m"});
         assert_eq!(of("hz-1", json!({}), json!({})), Ok(None));
-        assert_eq!(of("a.b", cell.clone(), in_m.clone()), Ok(Some("m".to_owned())));
+        assert_eq!(
+            of("a.b", cell.clone(), in_m.clone()),
+            Ok(Some("m".to_owned()))
+        );
         for (name, labels, annotations) in [
             ("a.b", json!({}), in_m.clone()),
             ("hz-1", cell.clone(), in_m.clone()),

@@ -114,16 +114,28 @@ impl ProxyError {
 }
 
 /// No connection is the cluster's trouble (503), no trust or a broken answer is what lies between (502).
-fn failed(cluster: &str, health: Option<&str>, error: &hyper_util::client::legacy::Error) -> ApiError {
+fn failed(
+    cluster: &str,
+    health: Option<&str>,
+    error: &hyper_util::client::legacy::Error,
+) -> ApiError {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
     match cause {
         Some(ConnectError::Dial(source)) => {
-            let health = health.map(|text| format!(" (last probe: {text})")).unwrap_or_default();
-            unavailable(cluster, format!("{}{health}; {}", chain(source), source.advice()))
+            let health = health
+                .map(|text| format!(" (last probe: {text})"))
+                .unwrap_or_default();
+            unavailable(
+                cluster,
+                format!("{}{health}; {}", chain(source), source.advice()),
+            )
         }
         Some(ConnectError::Tls(source)) => bad_gateway(
             cluster,
-            format!("TLS: {}; check spec.caBundle and spec.apiEndpoint of the KubeFedCluster", chain(source)),
+            format!(
+                "TLS: {}; check spec.caBundle and spec.apiEndpoint of the KubeFedCluster",
+                chain(source)
+            ),
         ),
         None => bad_gateway(cluster, chain(error)),
     }
@@ -138,7 +150,9 @@ fn bad_gateway(cluster: &str, why: String) -> ApiError {
     ApiError::new(
         StatusCode::BAD_GATEWAY,
         "BadGateway",
-        format!("error trying to reach cluster {cluster:?} through {PREFIX}/{cluster}/proxy: {why}"),
+        format!(
+            "error trying to reach cluster {cluster:?} through {PREFIX}/{cluster}/proxy: {why}"
+        ),
     )
 }
 

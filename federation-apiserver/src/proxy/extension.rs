@@ -59,7 +59,11 @@ impl ClusterProxy {
         }
     }
 
-    async fn pass(&self, request: Request<Body>, user: &UserInfo) -> Result<Response<Body>, ProxyError> {
+    async fn pass(
+        &self,
+        request: Request<Body>,
+        user: &UserInfo,
+    ) -> Result<Response<Body>, ProxyError> {
         let path = request.uri().path().to_owned();
         let Route { cluster, path } = route::parse(&path).ok_or(ProxyError::NoRoute)?;
         if !METHODS.contains(request.method()) {
@@ -74,10 +78,12 @@ impl ClusterProxy {
         }
         let found = found?;
         if let Some(namespace) = &found.namespace {
-            scope::check(request.method(), path, namespace).map_err(|source| ProxyError::OutsideCell {
-                cluster: cluster.to_owned(),
-                namespace: namespace.clone(),
-                source,
+            scope::check(request.method(), path, namespace).map_err(|source| {
+                ProxyError::OutsideCell {
+                    cluster: cluster.to_owned(),
+                    namespace: namespace.clone(),
+                    source,
+                }
             })?;
         }
         let identity = identity::impersonation(user).map_err(|source| ProxyError::Identity {
@@ -150,7 +156,11 @@ impl Extension for ClusterProxy {
         match self.pass(request, &user).await {
             Ok(response) => response,
             Err(error) => {
-                tracing::debug!(user = user.name, error = chain(&error), "a proxied request failed");
+                tracing::debug!(
+                    user = user.name,
+                    error = chain(&error),
+                    "a proxied request failed"
+                );
                 error_response(&error.to_status())
             }
         }

@@ -57,8 +57,8 @@ pub(super) async fn forward(
         // The client's own credentials were good: the hub has let it in.
         return Err(ProxyError::Credentials(passage.cluster.to_owned()));
     }
-    let member_side =
-        (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
+    let member_side = (response.status() == StatusCode::SWITCHING_PROTOCOLS)
+        .then(|| hyper::upgrade::on(&mut response));
     let (mut parts, body) = response.into_parts();
     let prefix = format!("{PREFIX}/{}/proxy", passage.cluster);
     parts.headers = headers::to_client(parts.status, parts.headers, &prefix, endpoint);
@@ -117,8 +117,15 @@ mod tests {
 
     #[test]
     fn addresses_keep_what_the_client_wrote() {
-        let of = |endpoint: &str, path, query| target(&endpoint.parse().unwrap(), path, query).unwrap().to_string();
-        assert_eq!(of("https://m:6443/", "/api/v1/a%2Fb", Some("x=%20&watch=1")), "https://m:6443/api/v1/a%2Fb?x=%20&watch=1");
+        let of = |endpoint: &str, path, query| {
+            target(&endpoint.parse().unwrap(), path, query)
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(
+            of("https://m:6443/", "/api/v1/a%2Fb", Some("x=%20&watch=1")),
+            "https://m:6443/api/v1/a%2Fb?x=%20&watch=1"
+        );
         assert_eq!(of("https://h/k8s/c-1", "/", None), "https://h/k8s/c-1/");
     }
 }

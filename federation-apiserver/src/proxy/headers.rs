@@ -1,8 +1,9 @@
 //! Which headers pass between a client and a member. Pure.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
+    LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::{StatusCode, Uri};
 
@@ -30,7 +31,11 @@ const BEARER_PROTOCOL: &str = "base64url.bearer.authorization.k8s.io.";
 /// The protocol that a request wants its connection upgraded to, if any.
 pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let asked = connection_tokens(headers).any(|token| token.eq_ignore_ascii_case("upgrade"));
-    if asked { headers.get(UPGRADE).cloned() } else { None }
+    if asked {
+        headers.get(UPGRADE).cloned()
+    } else {
+        None
+    }
 }
 
 /// The request's headers as the member gets them: nothing of the client's credentials or connection, whom it is made as,
@@ -47,7 +52,11 @@ pub(super) fn to_member(
     }
     let forged: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| FORGEABLE.iter().any(|start| name.as_str().starts_with(start)))
+        .filter(|name| {
+            FORGEABLE
+                .iter()
+                .any(|start| name.as_str().starts_with(start))
+        })
         .cloned()
         .collect();
     for name in forged {
@@ -86,7 +95,10 @@ pub(super) fn to_client(
     drop_hop_by_hop(&mut headers);
     // A cookie would be the hub's to the client, and come back for every member.
     headers.remove(SET_COOKIE);
-    if let Some(moved) = headers.get(LOCATION).and_then(|l| redirect(l, prefix, endpoint)) {
+    if let Some(moved) = headers
+        .get(LOCATION)
+        .and_then(|l| redirect(l, prefix, endpoint))
+    {
         headers.insert(LOCATION, moved);
     }
     set_upgrade(&mut headers, protocol);
@@ -127,7 +139,10 @@ fn hide_bearer(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .map(|protocol| protocol.trim().to_owned())
         .collect();
-    if !offered.iter().any(|protocol| protocol.starts_with(BEARER_PROTOCOL)) {
+    if !offered
+        .iter()
+        .any(|protocol| protocol.starts_with(BEARER_PROTOCOL))
+    {
         return;
     }
     let kept: Vec<String> = offered

@@ -24,8 +24,25 @@ const UNAUTHENTICATED: &str = "system:unauthenticated";
 
 /// What must be escaped in the name of an `Impersonate-Extra-…` header: all that no header's name may hold.
 const KEY: &AsciiSet = &CONTROLS
-    .add(b' ').add(b'"').add(b'%').add(b'(').add(b')').add(b',').add(b'/').add(b':').add(b';').add(b'<')
-    .add(b'=').add(b'>').add(b'?').add(b'@').add(b'[').add(b'\\').add(b']').add(b'{').add(b'}');
+    .add(b' ')
+    .add(b'"')
+    .add(b'%')
+    .add(b'(')
+    .add(b')')
+    .add(b',')
+    .add(b'/')
+    .add(b':')
+    .add(b';')
+    .add(b'<')
+    .add(b'=')
+    .add(b'>')
+    .add(b'?')
+    .add(b'@')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'{')
+    .add(b'}');
 
 /// Why nobody can be impersonated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,13 +60,20 @@ pub(super) enum IdentityError {
 /// # Errors
 /// See [`IdentityError`].
 pub(super) fn impersonation(user: &UserInfo) -> Result<HeaderMap, IdentityError> {
-    if user.name.is_empty() || user.name == ANONYMOUS || user.groups.iter().any(|g| g == UNAUTHENTICATED) {
+    if user.name.is_empty()
+        || user.name == ANONYMOUS
+        || user.groups.iter().any(|g| g == UNAUTHENTICATED)
+    {
         return Err(IdentityError::Anonymous);
     }
     let mut headers = HeaderMap::new();
     headers.insert("impersonate-user", value(&local(&user.name), "name")?);
     for group in user.groups.iter().filter(|group| *group != AUTHENTICATED) {
-        let group = if group == MASTERS { group.clone() } else { local(group) };
+        let group = if group == MASTERS {
+            group.clone()
+        } else {
+            local(group)
+        };
         headers.append("impersonate-group", value(&group, "groups")?);
     }
     if !user.uid.is_empty() {
@@ -57,7 +81,8 @@ pub(super) fn impersonation(user: &UserInfo) -> Result<HeaderMap, IdentityError>
     }
     for (key, values) in &user.extra {
         let name = format!("impersonate-extra-{}", utf8_percent_encode(key, KEY));
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| IdentityError::NotAHeader("extra"))?;
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| IdentityError::NotAHeader("extra"))?;
         for text in values {
             headers.append(name.clone(), value(text, "extra")?);
         }
@@ -106,7 +131,10 @@ mod tests {
     fn a_person_goes_over_whole() {
         let mut alice = user("alice", &["dev", "system:authenticated"]);
         alice.uid = "u-1".to_owned();
-        alice.extra = BTreeMap::from([("acme.com/Project".to_owned(), vec!["p1".to_owned(), "p2".to_owned()])]);
+        alice.extra = BTreeMap::from([(
+            "acme.com/Project".to_owned(),
+            vec!["p1".to_owned(), "p2".to_owned()],
+        )]);
         assert_eq!(
             shown(&alice),
             [
@@ -123,7 +151,11 @@ mod tests {
     fn names_that_the_hub_gives_are_not_the_members() {
         let robot = user(
             "system:serviceaccount:monitoring:scraper",
-            &["system:serviceaccounts", "system:serviceaccounts:monitoring", "system:authenticated"],
+            &[
+                "system:serviceaccounts",
+                "system:serviceaccounts:monitoring",
+                "system:authenticated",
+            ],
         );
         assert_eq!(
             shown(&robot),
@@ -133,13 +165,26 @@ mod tests {
                 "impersonate-user=hub:system:serviceaccount:monitoring:scraper",
             ]
         );
-        let admin = user("kubernetes-admin", &["system:masters", "system:authenticated"]);
-        assert_eq!(shown(&admin), ["impersonate-group=system:masters", "impersonate-user=kubernetes-admin"]);
+        let admin = user(
+            "kubernetes-admin",
+            &["system:masters", "system:authenticated"],
+        );
+        assert_eq!(
+            shown(&admin),
+            [
+                "impersonate-group=system:masters",
+                "impersonate-user=kubernetes-admin"
+            ]
+        );
     }
 
     #[test]
     fn nobody_and_nonsense_are_refused() {
-        for nobody in [UserInfo::anonymous(), user("", &[]), user("x", &["system:unauthenticated"])] {
+        for nobody in [
+            UserInfo::anonymous(),
+            user("", &[]),
+            user("x", &["system:unauthenticated"]),
+        ] {
             assert_eq!(impersonation(&nobody), Err(IdentityError::Anonymous));
         }
         assert_eq!(

@@ -43,9 +43,17 @@ mod tests {
         for (path, cluster, rest) in [
             ("hz-1/proxy", "hz-1", "/"),
             ("hz-1/proxy/", "hz-1", "/"),
-            ("rz00a.bank-prod/proxy/api/v1/pods", "rz00a.bank-prod", "/api/v1/pods"),
+            (
+                "rz00a.bank-prod/proxy/api/v1/pods",
+                "rz00a.bank-prod",
+                "/api/v1/pods",
+            ),
             ("a/proxy//x/%2e%2e/", "a", "//x/%2e%2e/"),
-            ("a/proxy/apis/koinon.io/v1alpha1/clusters/b/proxy/x", "a", "/apis/koinon.io/v1alpha1/clusters/b/proxy/x"),
+            (
+                "a/proxy/apis/koinon.io/v1alpha1/clusters/b/proxy/x",
+                "a",
+                "/apis/koinon.io/v1alpha1/clusters/b/proxy/x",
+            ),
         ] {
             let full = format!("{PREFIX}/{path}");
             let route = parse(&full).unwrap();
@@ -56,8 +64,18 @@ mod tests {
     #[test]
     fn what_could_be_read_in_two_ways_is_no_route() {
         for path in [
-            "", "hz-1", "hz-1/", "hz-1/proxyx", "/proxy", "//proxy", "../proxy", "a%2Fproxy/proxy/x", "%61/proxy/x",
-            "A/proxy/x", "a b/proxy", "a/status",
+            "",
+            "hz-1",
+            "hz-1/",
+            "hz-1/proxyx",
+            "/proxy",
+            "//proxy",
+            "../proxy",
+            "a%2Fproxy/proxy/x",
+            "%61/proxy/x",
+            "A/proxy/x",
+            "a b/proxy",
+            "a/status",
         ] {
             assert_eq!(parse(&format!("{PREFIX}/{path}")), None, "{path}");
         }

@@ -13,7 +13,9 @@ pub(super) enum OutsideCell {
     #[error("a cell's proxy reaches only objects of the cell's own namespace")]
     Elsewhere,
     /// The namespace itself is the federation's to change.
-    #[error("the namespace of a cell can be read through its proxy, and is changed through its Cell")]
+    #[error(
+        "the namespace of a cell can be read through its proxy, and is changed through its Cell"
+    )]
     NamespaceItself,
     /// It can be read in more than one way.
     #[error("the path has empty, dot or escaped segments, which a cell's proxy does not pass on")]
@@ -40,7 +42,8 @@ pub(super) fn check(method: &Method, path: &str, namespace: &str) -> Result<(), 
     let parts: Vec<&str> = trimmed.split('/').collect();
     let odd = |part: &&str| part.is_empty() || *part == "." || *part == "..";
     // Names in the member's API need no escapes but for the colon and the like, which clients do not escape in paths.
-    if trimmed.contains(['%', '\\']) || (!trimmed.is_empty() && parts.iter().any(|part| odd(&part))) {
+    if trimmed.contains(['%', '\\']) || (!trimmed.is_empty() && parts.iter().any(|part| odd(&part)))
+    {
         return Err(OutsideCell::Ambiguous);
     }
     let reads = matches!(*method, Method::GET | Method::HEAD);
