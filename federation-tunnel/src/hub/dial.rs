@@ -38,7 +38,7 @@ pub enum DialError {
     Timeout(Duration),
     /// The connection to the agent broke while it was asked.
     #[error("the tunnel to the cluster broke")]
-    Lost(#[source] h2::Error),
+    Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The agent's answer has headers of an absurd size.
     #[error("the agent's answer is too long")]
     Oversized,
@@ -137,7 +137,7 @@ pub(crate) async fn connect(
             // No new streams; those that are open may go on.
             link.draining.store(true, Ordering::Relaxed);
         }
-        DialError::Lost(error)
+        DialError::Lost(error.into())
     };
     let mut sender = link.sender.clone().ready().await.map_err(lost)?;
     let (answer, send) = sender

@@ -14,6 +14,7 @@ mod serve;
 mod session;
 mod stats;
 mod tunnels;
+mod upstream_agents;
 
 pub use config::{HubConfig, HubLimits};
 pub use dial::DialError;

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::end::End;
 use super::session::{self, Newcomer};
 use super::tunnels::Inner;
-use crate::cluster::ClusterName;
+use super::upstream_agents::{self, UpstreamAgent};
+use crate::cluster::{ClusterId, ClusterName};
 use crate::identity::{AgentCertificate, CertificateProblem, Proof, judge};
 use crate::seams::{ACCEPT_PAUSE, BoxIo, Listener};
 use crate::tls;
@@ -57,6 +58,8 @@ impl From<FrameError> for Rejected {
 enum Outcome {
     /// An agent that may serve.
     Agent(Box<Newcomer>),
+    /// An agent of konnectivity's that may serve.
+    Upstream(Box<UpstreamAgent>),
     /// It asked for a certificate and is done.
     Enrolled,
 }
@@ -107,6 +110,7 @@ async fn take<P>(inner: Arc<Inner>, io: BoxIo, from: &str, permit: P) {
     drop(permit);
     match outcome {
         Ok(Outcome::Agent(newcomer)) => session::run(&inner, *newcomer, from).await,
+        Ok(Outcome::Upstream(agent)) => upstream_agents::run(&inner, *agent, from).await,
         Ok(Outcome::Enrolled) => {}
         Err(rejected) => {
             inner.counters.refused(rejected.refusal);
@@ -159,6 +163,7 @@ async fn handshake(
                 Err(rejected)
             }
         },
+        Some(upstream_agents::ALPN) => admit_upstream(inner, socket, certificate),
         _ => Err(Rejected::new(
             Refusal::Protocol,
             "none of the tunnel's protocols",
@@ -196,17 +201,11 @@ pub(crate) struct Admitted {
     pub(crate) certificate: AgentCertificate,
 }
 
-type Presented = Option<Result<AgentCertificate, CertificateProblem>>;
-
-async fn admit(
+/// Who shows this certificate, and which of its clusters may be served.
+fn known(
     inner: &Inner,
-    socket: &mut Socket,
     certificate: Presented,
-) -> Result<Admitted, Rejected> {
-    let hello: AgentHello = read_message(socket).await?;
-    if inner.draining.load(Ordering::Relaxed) {
-        return Err(Rejected::new(Refusal::Draining, "the hub is about to stop"));
-    }
+) -> Result<(AgentCertificate, Vec<ClusterId>), Rejected> {
     let certificate = match certificate {
         None => {
             return Err(Rejected::new(
@@ -232,6 +231,43 @@ async fn admit(
             ),
         )
     })?;
+    Ok((certificate, good))
+}
+
+/// An upstream agent has no hello of ours: TLS is all that is known of it.
+fn admit_upstream(
+    inner: &Inner,
+    socket: Socket,
+    certificate: Presented,
+) -> Result<Outcome, Rejected> {
+    let agents = inner
+        .upstream_agents()
+        .cloned()
+        .ok_or_else(|| Rejected::new(Refusal::Protocol, "upstream agents are not served here"))?;
+    if inner.draining.load(Ordering::Relaxed) {
+        return Err(Rejected::new(Refusal::Draining, "the hub is about to stop"));
+    }
+    let (certificate, good) = known(inner, certificate)?;
+    Ok(Outcome::Upstream(Box::new(UpstreamAgent {
+        socket,
+        clusters: good.iter().map(|id| id.name().clone()).collect(),
+        certificate,
+        agents,
+    })))
+}
+
+type Presented = Option<Result<AgentCertificate, CertificateProblem>>;
+
+async fn admit(
+    inner: &Inner,
+    socket: &mut Socket,
+    certificate: Presented,
+) -> Result<Admitted, Rejected> {
+    let hello: AgentHello = read_message(socket).await?;
+    if inner.draining.load(Ordering::Relaxed) {
+        return Err(Rejected::new(Refusal::Draining, "the hub is about to stop"));
+    }
+    let (certificate, good) = known(inner, certificate)?;
     let mut clusters: Vec<ClusterName> = good.iter().map(|id| id.name().clone()).collect();
     if let Some(foreign) = hello.clusters.iter().find(|name| {
         !certificate

@@ -17,10 +17,11 @@ use super::link::Link;
 use super::peers::Peers;
 use super::registry::{Bounds, ClusterStatus, Registry, TunnelEvent};
 use super::stats::{Counters, HubStats};
-use super::{serve, session};
+use super::{serve, session, upstream_agents};
 use crate::address::HostPort;
 use crate::cluster::ClusterName;
 use crate::identity::{Authority, AuthorityError, Directory, Enrollment, TokenStore};
+use crate::konnectivity::Agents;
 use crate::seams::{BoxIo, Listener, Seams};
 use crate::tls::{self, TlsError};
 use crate::transport::{Budget, TunnelStream};
@@ -56,11 +57,16 @@ pub(crate) struct Inner {
     next_link: AtomicU64,
     serving: Mutex<Serving>,
     peers: OnceLock<Arc<dyn Peers>>,
+    upstream_agents: OnceLock<Agents>,
 }
 
 impl Inner {
     pub(crate) fn next_link(&self) -> u64 {
         self.next_link.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn upstream_agents(&self) -> Option<&Agents> {
+        self.upstream_agents.get()
     }
 
     /// The listener's TLS settings, with a certificate that has at least a third of its life left.
@@ -93,7 +99,10 @@ fn serve_with(
     let tls = tls::server(
         identity,
         &authorities(authority, config),
-        vec![ALPN_TUNNEL.to_vec(), ALPN_ENROLL.to_vec()],
+        // In the order of our preference. Upstream's agents are refused later if they are not served.
+        [ALPN_TUNNEL, ALPN_ENROLL, upstream_agents::ALPN]
+            .map(<[u8]>::to_vec)
+            .to_vec(),
         seams,
     )
     .map_err(TunnelsError::Tls)?;
@@ -150,6 +159,7 @@ impl Tunnels {
             next_link: AtomicU64::new(1),
             serving: Mutex::new(serving),
             peers: OnceLock::new(),
+            upstream_agents: OnceLock::new(),
             config,
         })))
     }
@@ -157,6 +167,21 @@ impl Tunnels {
     /// Says how to reach the hub's other processes. Once, before serving; a second call changes nothing.
     pub fn set_peers(&self, peers: Arc<dyn Peers>) {
         let _ = self.0.peers.set(peers);
+    }
+
+    /// Takes in upstream's agents (konnectivity) too, on the same port, with certificates of the same kind, and opens streams through them to
+    /// clusters that have no agent of ours. Once, before serving; a second call changes nothing. They are not in [`Tunnels::status`], events and
+    /// [`Tunnels::stats`]: see [`Tunnels::is_up`] and [`Agents::counters`].
+    pub fn serve_upstream_agents(&self, agents: Agents) {
+        let _ = self.0.upstream_agents.set(agents);
+    }
+
+    /// Whether an agent of the cluster, ours or upstream's, is connected to this process.
+    #[must_use]
+    pub fn is_up(&self, cluster: &ClusterName) -> bool {
+        let upstream = self.0.upstream_agents();
+        self.0.registry.status(cluster).connections > 0
+            || upstream.is_some_and(|agents| agents.serves(cluster.as_str()))
     }
 
     /// Takes agents' connections until `stop`, then ends them all at once. For an orderly end call [`Tunnels::drain`] before. Several listeners
@@ -175,12 +200,19 @@ impl Tunnels {
         target: &HostPort,
         class: Class,
     ) -> Result<BoxIo, DialError> {
-        if let Some(peers) = self.0.peers.get()
-            && self.0.registry.status(cluster).connections == 0
-            && let Some(answer) = peers.dial(cluster, target, class).await
-        {
-            self.0.counters.forwarded.fetch_add(1, Ordering::Relaxed);
-            return answer.inspect_err(|error| self.0.counters.failed(error));
+        if self.0.registry.status(cluster).connections == 0 {
+            let inner = &self.0;
+            if let Some(agents) = inner.upstream_agents()
+                && let Some(answer) = upstream_agents::dial(agents, cluster, target).await
+            {
+                return answer.inspect_err(|error| inner.counters.failed(error));
+            }
+            if let Some(peers) = inner.peers.get()
+                && let Some(answer) = peers.dial(cluster, target, class).await
+            {
+                inner.counters.forwarded.fetch_add(1, Ordering::Relaxed);
+                return answer.inspect_err(|error| inner.counters.failed(error));
+            }
         }
         let stream = self.dial_local(cluster, target, class).await?;
         Ok(Box::new(stream))

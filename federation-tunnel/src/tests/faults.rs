@@ -201,7 +201,7 @@ async fn client(pair: std::sync::Arc<crate::testing::Pair>, seed: u8) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(6))]
 
     /// Whatever the network does: streams carry their own bytes in order or break; none hangs; afterwards everything is up again, and nothing is
     /// left behind at either end.

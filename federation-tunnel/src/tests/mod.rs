@@ -5,3 +5,4 @@ mod faults;
 mod identity;
 mod refusals;
 mod stalls;
+mod upstream_agents;

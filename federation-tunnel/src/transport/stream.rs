@@ -234,6 +234,18 @@ impl TunnelStream {
     }
 }
 
+impl TunnelStream {
+    /// Copies between this stream and a socket until both directions have ended or one broke; cheaper than copying through [`AsyncRead`] and
+    /// [`AsyncWrite`]. Ends are passed on as they are. Returns the bytes taken out of the tunnel and those put into it.
+    ///
+    /// # Errors
+    /// The first break of either side; both are broken then.
+    pub async fn splice(self, socket: impl crate::seams::Io) -> io::Result<(u64, u64)> {
+        let (copied, result) = super::splice(self, socket).await;
+        result.map(|()| (copied.out, copied.back))
+    }
+}
+
 impl std::fmt::Debug for TunnelStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TunnelStream({:?})", self.incoming.stream.stream_id())
