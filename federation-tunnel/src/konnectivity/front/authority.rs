@@ -304,6 +304,12 @@ mod tests {
         }
     }
 
+    /// Where this fails, this module is not needed any more.
+    #[test]
+    fn the_http_library_refuses_what_go_sends() {
+        assert!("%2Frun%2Fk.sock".parse::<http::uri::Authority>().is_err());
+    }
+
     #[tokio::test]
     async fn headers_that_are_none_end_the_connection() {
         let mut bytes = vec![b'p'; PREFACE];

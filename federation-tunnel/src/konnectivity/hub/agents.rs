@@ -14,7 +14,7 @@ use super::route::{for_cluster, for_host};
 use super::{Admission, Counters, Identifiers, Link, Strategy};
 use crate::konnectivity::dial::DialError;
 use crate::konnectivity::grpc::{self, CONNECT, Request};
-use crate::konnectivity::machine::{Dialer, Limits};
+use crate::konnectivity::machine::{Connections, Dialer, Limits};
 use crate::konnectivity::session::{self, Outbound, Owned, Session, deliver};
 use crate::konnectivity::wire::Message;
 use crate::seams::{BoxIo, Io};
@@ -93,14 +93,20 @@ impl Drop for Registered {
 #[derive(Default)]
 struct Served(Mutex<Vec<Session<Dialer>>>);
 
+impl Served {
+    /// Sessions of calls that have ended are forgotten, or a peer could make any number of them.
+    fn add(&self, session: &Session<Dialer>) {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|other| !other.with(|machine| machine.is_lost()));
+        sessions.push(session.clone());
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let sessions = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         for session in sessions {
-            session.with(|machine| {
-                use crate::konnectivity::machine::Connections as _;
-                machine.lost("the connection of the agent was ended");
-            });
+            session.with(|machine| machine.lost("the connection of the agent was ended"));
         }
     }
 }
@@ -154,11 +160,7 @@ impl Agents {
                 })?;
         let config = &self.0.config;
         let session = Session::new(Dialer::new(config.limits));
-        served
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(session.clone());
+        served.add(&session);
         info!(agent, ?admission, %identifiers, "an agent connects");
         let link = Link {
             agent,
