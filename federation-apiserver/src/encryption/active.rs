@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use apiserver::http::HealthCheck;
-use apiserver_store::Seals;
+use apiserver_store::{Seals, Secret};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -47,7 +47,7 @@ impl Encryption {
         let following = follow.then(|| {
             let follower = Follower {
                 path: path.to_owned(),
-                text,
+                text: Secret::new(text.into_bytes()),
                 seals: seals.clone(),
                 trouble: trouble.clone(),
             };
@@ -136,7 +136,7 @@ async fn wait_for_plugins(seals: &Seals) {
 struct Follower {
     path: PathBuf,
     /// What is in effect.
-    text: String,
+    text: Secret,
     seals: Seals,
     trouble: Trouble,
 }
@@ -159,7 +159,7 @@ impl Follower {
 
     async fn look(&mut self) -> Result<(), EncryptionError> {
         let text = read(&self.path)?;
-        if text == self.text {
+        if text.as_bytes() == self.text.expose() {
             return Ok(());
         }
         let running = self.seals.rules().plugins();
@@ -173,7 +173,7 @@ impl Follower {
                 })?;
         }
         self.seals.replace(rules);
-        self.text = text;
+        self.text = Secret::new(text.into_bytes());
         tracing::info!(path = %self.path.display(), "the encryption configuration has changed");
         Ok(())
     }

@@ -202,6 +202,9 @@ impl Shared {
         let mut state = self.state();
         let name = &self.options.name;
         match (&state.health, &outcome) {
+            (Err(before), Err(error)) if before == error => {
+                tracing::debug!(plugin = name, %error, "a KMS plugin is still not well");
+            }
             (_, Err(error)) => tracing::warn!(plugin = name, %error, "a KMS plugin is not well"),
             (Err(_), Ok(())) => tracing::info!(plugin = name, "a KMS plugin is ready"),
             (Ok(()), Ok(())) => {}
