@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, LogFormat, Settings};
+use crate::config::{Config, ConfigError, HiddenUrl, LogFormat, Settings};
 use crate::webhook::{self, WebhookArgs};
 use crate::{logging, rewrite, serve};
 
-/// Koinon's hub: a Kubernetes API server for federation objects, on a database file.
+/// Koinon's hub: a Kubernetes API server for federation objects, on SQLite, PostgreSQL or MySQL.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "federation-apiserver", version, about)]
 pub struct Cli {
@@ -37,9 +37,19 @@ pub struct ServeArgs {
     /// YAML file with settings: the names of these flags in camelCase, such as `dataDir`.
     #[arg(long, env = "KOINON_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Directory for objects (SQLite) and certificates [default: /var/lib/koinon].
+    /// Directory for certificates, and for objects if there is no database URL [default: /var/lib/koinon].
     #[arg(long, env = "KOINON_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Database for objects: postgres://user:password@host/database?sslmode=verify-full&sslrootcert=FILE, mysql://… (MySQL,
+    /// MariaDB, OceanBase) or sqlite:DIRECTORY. Several hubs may share one PostgreSQL or MySQL database
+    /// [default: sqlite:<data-dir>/store].
+    #[arg(
+        long,
+        env = "KOINON_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database_url: Option<HiddenUrl>,
     /// Address and port to listen on [default: 0.0.0.0:6443].
     #[arg(long, env = "KOINON_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -89,7 +99,7 @@ impl ServeArgs {
     /// The settings in effect.
     ///
     /// # Errors
-    /// If the config file cannot be used.
+    /// If the config file or the database URL cannot be used.
     pub fn into_config(self) -> Result<Config, ConfigError> {
         let file = match &self.config {
             Some(path) => Settings::from_file(path)?,
@@ -97,6 +107,7 @@ impl ServeArgs {
         };
         let flags = Settings {
             data_dir: self.data_dir,
+            database_url: self.database_url,
             listen: self.listen,
             hosts: self.hosts,
             advertise_url: self.advertise_url,
@@ -109,7 +120,14 @@ impl ServeArgs {
             log: self.log,
             shutdown_delay_seconds: self.shutdown_delay_seconds,
         };
-        Ok(flags.or(file).complete())
+        let settings = flags.or(file);
+        let database = settings.database_url.as_ref().map(HiddenUrl::read);
+        let database = database.transpose().map_err(ConfigError::Database)?;
+        let mut config = settings.complete();
+        if let Some(database) = database {
+            config.database = database;
+        }
+        Ok(config)
     }
 }
 
@@ -192,6 +210,7 @@ mod tests {
             .to_string();
         for flag in [
             "--data-dir",
+            "--database-url",
             "--listen",
             "--config",
             "--kubeconfig",
@@ -199,6 +218,23 @@ mod tests {
         ] {
             assert!(help.contains(flag), "{flag}");
         }
+    }
+
+    #[test]
+    fn a_database_url_replaces_sqlite_and_never_shows_its_password() {
+        let read = |url: &str| {
+            let cli = Cli::parse_from(["federation-apiserver", "serve", "--database-url", url]);
+            assert!(!format!("{cli:?}").contains("hunter2"));
+            let Command::Serve(arguments) = cli.command else {
+                panic!()
+            };
+            arguments.into_config()
+        };
+        let config = read("postgres://hub:hunter2@db.example/koinon").unwrap();
+        assert!(config.database.is_shared());
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let error = read("postgres://hub:hunter2@db.example/koinon?x=y").unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! What a hub can be told: by flags, by environment variables, by a file, in that order of precedence.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+use apiserver_store::{DatabaseUrl, DatabaseUrlError};
 use clap::ValueEnum;
 use serde::Deserialize;
 
@@ -20,8 +24,10 @@ pub enum LogFormat {
 /// A hub's settings, complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where objects and certificates are kept.
+    /// Where certificates are kept, and objects unless `database` says otherwise.
     pub data_dir: PathBuf,
+    /// Where objects are kept: by default in SQLite, in the folder `store` of the data directory.
+    pub database: DatabaseUrl,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Names and addresses under which clients reach the hub, besides localhost: they go into its certificate.
@@ -50,6 +56,7 @@ pub struct Config {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Settings {
     pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) database_url: Option<HiddenUrl>,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) hosts: Option<Vec<String>>,
     pub(crate) advertise_url: Option<String>,
@@ -62,7 +69,32 @@ pub(crate) struct Settings {
     pub(crate) shutdown_delay_seconds: Option<u64>,
 }
 
-/// A config file cannot be used.
+/// A database URL before it is read. It may hold a password.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct HiddenUrl(String);
+
+impl HiddenUrl {
+    pub(crate) fn read(&self) -> Result<DatabaseUrl, DatabaseUrlError> {
+        self.0.parse()
+    }
+}
+
+impl FromStr for HiddenUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for HiddenUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<database URL>")
+    }
+}
+
+/// Settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
@@ -74,6 +106,9 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// The database URL cannot be used.
+    #[error("the database URL cannot be used")]
+    Database(#[source] DatabaseUrlError),
     /// It says something that is not a setting.
     #[error("{path} is not a valid configuration")]
     Parse {
@@ -107,6 +142,7 @@ impl Settings {
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             data_dir: self.data_dir.or(other.data_dir),
+            database_url: self.database_url.or(other.database_url),
             listen: self.listen.or(other.listen),
             hosts: self.hosts.or(other.hosts),
             advertise_url: self.advertise_url.or(other.advertise_url),
@@ -130,6 +166,7 @@ impl Settings {
             .data_dir
             .unwrap_or_else(|| PathBuf::from("/var/lib/koinon"));
         Config {
+            database: DatabaseUrl::sqlite(data_dir.join("store")),
             listen: self
                 .listen
                 .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 6443))),

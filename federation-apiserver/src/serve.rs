@@ -8,8 +8,7 @@ use apiserver::seams::Seams;
 use apiserver::server::{CertificatesError, StartError};
 use apiserver::{Certificates, ServerHandle};
 use apiserver_store::{
-    Backend, BackendError, OpenError, SqliteBackend, SqliteOpenError, SqliteOptions, Store,
-    StoreOptions,
+    BackendError, OpenBackendError, OpenError, Store, StoreOptions, open_backend,
 };
 
 use crate::config::Config;
@@ -25,8 +24,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The database cannot be opened.
-    #[error("the data directory cannot be used")]
-    Database(#[source] SqliteOpenError),
+    #[error("the hub has no database")]
+    Database(#[source] OpenBackendError),
     /// The database cannot be read.
     #[error("the database cannot be read")]
     Read(#[source] BackendError),
@@ -92,10 +91,10 @@ pub async fn open_hub(config: &Config) -> Result<ServerHandle, ServeError> {
 
 /// Opens the database with encryption at rest as configured.
 pub(crate) async fn open_store(config: &Config) -> Result<(Store, Encryption), ServeError> {
-    let backend = SqliteBackend::open(SqliteOptions::new(config.data_dir.join("store")))
+    let backend = open_backend(&config.database)
         .await
         .map_err(ServeError::Database)?;
-    let backend: Arc<dyn Backend> = Arc::new(backend);
+    tracing::info!(database = %config.database, "the database is open");
     let encryption = match &config.encryption_config {
         Some(path) => Encryption::from_file(path, config.encryption_config_reload).await,
         None => {

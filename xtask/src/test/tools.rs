@@ -19,7 +19,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process::{Stopwatch, find_on_path, human, in_ci};
+use crate::process::{Stopwatch, find_on_path, human, in_ci, run};
 use crate::upstream;
 use crate::workspace::Workspace;
 
@@ -53,6 +53,7 @@ impl Tools {
             },
         };
         upstream_programs(workspace)?;
+        databases()?;
         let skip_log = workspace.target.join("xtask-skipped-tests.log");
         fs::create_dir_all(&workspace.target).context("make the target folder")?;
         fs::write(&skip_log, "").with_context(|| format!("write {}", skip_log.display()))?;
@@ -87,6 +88,38 @@ impl Tools {
         fs::read_to_string(&self.skip_log)
             .with_context(|| format!("read {}", self.skip_log.display()))
     }
+}
+
+/// Makes sure of the database servers in CI, with Debian's packages; elsewhere says which are missing. Tests start their own.
+fn databases() -> Result<()> {
+    let missing: Vec<&str> = [
+        ("postgresql", "/usr/lib/postgresql"),
+        ("mariadb-server", "/usr/sbin/mariadbd"),
+    ]
+    .into_iter()
+    .filter(|(_, found)| !Path::new(found).exists())
+    .map(|(package, _)| package)
+    .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    if !in_ci() {
+        println!(
+            "xtask: NO {packages}: tests that need it are skipped (`apt-get install {packages}`)"
+        );
+        return Ok(());
+    }
+    let apt = |arguments: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        apt.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+        run(&mut apt)
+    };
+    let mut install = vec!["install", "-y", "--no-install-recommends"];
+    install.extend(missing);
+    apt(&["update"])
+        .and_then(|()| apt(&install))
+        .with_context(|| format!("tests need {packages}: install it as root"))
 }
 
 /// Makes sure of the upstream programs in CI; elsewhere says which are missing.
