@@ -1,0 +1,70 @@
+//! `cargo xtask bench tunnel`: what a connection through the tunnel costs, against a TLS session of its own per connection on the same
+//! two-process path. What each row means is in docs/benchmarks.md.
+//!
+//! client and target (this process) ⇄ hub ⇄ agent: hub and agent are processes of their own, so that their CPU time and memory are theirs.
+
+mod client;
+mod fleet;
+mod measured;
+mod process;
+mod role;
+mod target;
+
+use anyhow::{Context, Result};
+use bench::{Directory, Report};
+
+use measured::Measured;
+use process::System;
+
+/// Interleaved passes over all systems, unless `--rounds` says otherwise.
+const ROUNDS: usize = 3;
+/// The systems that are compared.
+const SYSTEMS: [&str; 2] = ["koinon", "raw-tls"];
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("--role") {
+        return role::run(arguments.collect()).await;
+    }
+    let rounds = number("--rounds", ROUNDS)?;
+    let agents = number("--agents", 1000)?;
+    // For trying the bench out: a fraction of everything.
+    let divide = number("--divide", 1)?;
+    let mut all: Vec<Measured> = SYSTEMS.iter().map(|_| Measured::new(divide)).collect();
+    for round in 1..=rounds {
+        for (name, measured) in SYSTEMS.iter().zip(&mut all) {
+            eprintln!("round {round} of {rounds}: {name}");
+            let directory = Directory::make()?;
+            let system = System::start(name, directory.path()).await?;
+            measured
+                .measure(&system)
+                .await
+                .with_context(|| format!("round {round}: {name}"))?;
+            system.stop().await?;
+        }
+    }
+    let mut report = Report::new();
+    let mut medians = Vec::new();
+    for (name, measured) in SYSTEMS.iter().zip(&all) {
+        medians.push(measured.report(name, &mut report)?);
+    }
+    measured::ratios(&medians[0], &medians[1], &mut report)?;
+    eprintln!("{agents} agents and a hub that is killed");
+    let directory = Directory::make()?;
+    fleet::measure(directory.path(), agents, &mut report).await?;
+    report.publish(std::env::args())
+}
+
+/// The number after an argument.
+fn number(name: &str, default: usize) -> Result<usize> {
+    let mut arguments = std::env::args();
+    match arguments.find(|argument| argument == name) {
+        None => Ok(default),
+        Some(_) => arguments
+            .next()
+            .and_then(|number| number.parse().ok())
+            .filter(|number| *number > 0)
+            .with_context(|| format!("{name} wants a number")),
+    }
+}

@@ -1,0 +1,130 @@
+//! The processes of one system under measurement.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::{role, target};
+
+/// Clock ticks per second in /proc, on every Linux that Rust knows.
+const TICKS: f64 = 100.0;
+
+/// A process of ours.
+pub(crate) struct Process {
+    child: Child,
+    /// The words after `ready`.
+    pub(crate) told: Vec<String>,
+}
+
+impl Process {
+    /// Starts a role and waits until it is ready.
+    pub(crate) async fn start(
+        system: &str,
+        part: &str,
+        directory: &Path,
+        to: &str,
+    ) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["--role", system, part])
+            .arg(directory)
+            .arg(to)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let output = child.stdout.take().context("its output is piped")?;
+        let mut lines = BufReader::new(output).lines();
+        let line = timeout(Duration::from_secs(30), lines.next_line())
+            .await
+            .context("it is not ready")??
+            .with_context(|| format!("the {part} of {system} ended"))?;
+        let told = line.split(' ').skip(1).map(str::to_owned).collect();
+        Ok(Self { child, told })
+    }
+
+    fn read(&self, file: &str) -> Result<String> {
+        let id = self.child.id().context("it has ended")?;
+        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+    }
+
+    /// CPU seconds so far, in user and kernel.
+    pub(crate) fn cpu(&self) -> Result<f64> {
+        let stat = self.read("stat")?;
+        let fields: Vec<&str> = stat
+            .rsplit_once(") ")
+            .context("/proc/<pid>/stat")?
+            .1
+            .split(' ')
+            .collect();
+        let ticks = |at: usize| -> Result<f64> { Ok(fields.get(at).context("a field")?.parse()?) };
+        Ok((ticks(11)? + ticks(12)?) / TICKS)
+    }
+
+    /// Resident memory, in KiB.
+    pub(crate) fn memory(&self) -> Result<f64> {
+        let status = self.read("status")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    /// Kills it, as a crash would.
+    pub(crate) async fn kill(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+/// Hub, agent and target.
+pub(crate) struct System {
+    pub(crate) hub: Process,
+    pub(crate) agent: Process,
+    /// Front end for small and urgent streams.
+    pub(crate) interactive: SocketAddr,
+    /// Front end for large ones.
+    pub(crate) bulk: SocketAddr,
+}
+
+impl System {
+    /// Starts a system's processes.
+    pub(crate) async fn start(name: &str, directory: &Path) -> Result<Self> {
+        role::make_authority(directory)?;
+        let target = target::start().await?;
+        let (hub, agent) = if name == "raw-tls" {
+            // The other way round: there the hub dials.
+            let agent = Process::start(name, "agent", directory, &target.to_string()).await?;
+            let to = agent.told.first().context("the agent's address")?.clone();
+            (Process::start(name, "hub", directory, &to).await?, agent)
+        } else {
+            let hub = Process::start(name, "hub", directory, "127.0.0.1:0").await?;
+            let to = format!(
+                "{},{target}",
+                hub.told.first().context("the hub's address")?
+            );
+            let agent = Process::start(name, "agent", directory, &to).await?;
+            (hub, agent)
+        };
+        let front = |at: usize| -> Result<SocketAddr> {
+            Ok(hub.told.get(at).context("a front end")?.parse()?)
+        };
+        Ok(Self {
+            interactive: front(1)?,
+            bulk: front(2)?,
+            hub,
+            agent,
+        })
+    }
+
+    /// Ends them.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.hub.kill().await?;
+        self.agent.kill().await
+    }
+}
