@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::runtime::{self, ControllerConfig};
 use crate::work::RateLimit;
 
+/// How long the hub may take to say what it is.
+const VERSION_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Koinon's reconcilers: type configs, cluster health, cells, propagation and status return.
 ///
 /// Reads everything from the hub's API. Several processes may run; one leads, the others stand by.
@@ -80,6 +83,9 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
         let hub_config = self.hub_config().await?;
         let config = self.controller_config()?;
+        if config.conversion == ConversionStrategy::InProcess {
+            refuse_foreign_hub(&hub_config).await?;
+        }
         let shutdown = CancellationToken::new();
         tokio::spawn(cancel_on_signal(shutdown.clone()));
         runtime::run(config, hub_config, shutdown).await?;
@@ -135,6 +141,22 @@ impl Cli {
             delays: None,
         })
     }
+}
+
+/// Without a webhook, an ordinary API server would only rename `apiVersion` and lose what the other version cannot hold. A hub
+/// that does not answer now is not refused: nothing can be defined on it either.
+async fn refuse_foreign_hub(hub_config: &kube::Config) -> anyhow::Result<()> {
+    let hub_client = kube::Client::try_from(hub_config.clone()).context("cannot use the hub")?;
+    let asked = tokio::time::timeout(VERSION_PATIENCE, hub_client.apiserver_version());
+    if let Ok(Ok(version)) = asked.await {
+        anyhow::ensure!(
+            version.git_version.contains("koinon"),
+            "the hub is Kubernetes {}, which needs a webhook to convert federated objects: install one with `fedctl init`, and give \
+             --conversion-webhook-service or --conversion-webhook-url",
+            version.git_version
+        );
+    }
+    Ok(())
 }
 
 /// How the hub converts, as the flags say.

@@ -14,7 +14,7 @@ use crate::config::LogFormat;
 /// Flags of `webhook`. What is not given is taken from the environment, then the default.
 #[derive(Clone, Debug, Args)]
 pub struct WebhookArgs {
-    /// Kubeconfig of the cluster [default: the service account of the pod, else ~/.kube/config].
+    /// Kubeconfig of the cluster [default: ~/.kube/config, else the service account of the pod].
     #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Context of that kubeconfig [default: its current one].

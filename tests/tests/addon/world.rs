@@ -160,7 +160,8 @@ impl AddOn {
         cell.try_get("configmap", name)
     }
 
-    fn program(&self, program: &str, account: &str) -> Command {
+    /// A program with a service account, as it would be in a Pod.
+    pub(crate) fn program(&self, program: &str, account: &str) -> Command {
         let program = self.tools.fedctl().with_file_name(program);
         let kubeconfig = self.account_kubeconfig(account);
         let mut command = Command::new(program);
