@@ -69,7 +69,10 @@ fn what_is_wrong_is_said_before_anything_is_made() {
         .unwrap();
     let complaint = String::from_utf8_lossy(&alone.stderr).into_owned();
     assert!(!alone.status.success(), "{complaint}");
-    assert!(complaint.contains("needs a webhook to convert"), "{complaint}");
+    assert!(
+        complaint.contains("needs a webhook to convert"),
+        "{complaint}"
+    );
     let url = add_on.balancer.url();
     let complaint = said(&[
         "init",
