@@ -17,8 +17,26 @@ use crate::metrics;
 /// Connections served at once; more wait.
 const CONNECTIONS: usize = 64;
 
+/// What probes and metrics are about.
+pub(crate) trait Probed: Clone + Send + 'static {
+    /// Whether a connection to a hub or server is up.
+    fn is_ready(&self) -> bool;
+    /// The metrics, in Prometheus' text format.
+    fn metrics(&self) -> String;
+}
+
+impl Probed for AgentHandle {
+    fn is_ready(&self) -> bool {
+        Self::is_ready(self)
+    }
+
+    fn metrics(&self) -> String {
+        metrics::render(&self.stats())
+    }
+}
+
 /// Serves until dropped: `/healthz` and `/livez` (the process runs), `/readyz` and `/ready` (a connection to a hub is up), `/metrics`.
-pub(crate) async fn serve(listener: TcpListener, agent: AgentHandle) {
+pub(crate) async fn serve(listener: TcpListener, agent: impl Probed) {
     let mut connections: JoinSet<()> = JoinSet::new();
     loop {
         if connections.len() >= CONNECTIONS {
@@ -48,7 +66,7 @@ pub(crate) async fn serve(listener: TcpListener, agent: AgentHandle) {
     }
 }
 
-fn answer(method: &Method, path: &str, agent: &AgentHandle) -> Response<Full<Bytes>> {
+fn answer(method: &Method, path: &str, agent: &impl Probed) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
     }
@@ -59,7 +77,7 @@ fn answer(method: &Method, path: &str, agent: &AgentHandle) -> Response<Full<Byt
             StatusCode::SERVICE_UNAVAILABLE,
             "no connection to a hub\n".to_owned(),
         ),
-        "/metrics" => text(StatusCode::OK, metrics::render(&agent.stats())),
+        "/metrics" => text(StatusCode::OK, agent.metrics()),
         _ => text(StatusCode::NOT_FOUND, "not found\n".to_owned()),
     }
 }

@@ -17,6 +17,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// What the agent connects to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// A hub of Koinon's.
+    #[default]
+    Koinon,
+    /// The proxy-server of apiserver-network-proxy, as a konnectivity-agent.
+    Konnectivity,
+}
+
 /// Connects a member cluster to its hub. The agent dials out; nothing needs to reach it.
 ///
 /// At its first start it shows a one-time bootstrap token and gets a certificate, which it renews by itself. Flags of konnectivity-agent that mean
@@ -24,6 +34,12 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Parser)]
 #[command(name = "proxy-agent", version)]
 pub struct Cli {
+    /// What is at the other end. konnectivity needs --proxy-server-host, --ca-cert and either --agent-cert with --agent-key or --service-account-token-path
+    #[arg(long, value_enum, default_value_t)]
+    pub protocol: Protocol,
+    /// As konnectivity-agent's, for --protocol=konnectivity; default: a new one for each process
+    #[arg(long)]
+    pub agent_id: Option<String>,
     /// The hub's tunnel endpoint, host:port. May be given several times, once per hub process
     #[arg(long, env = "KOINON_HUB", value_delimiter = ',')]
     pub hub: Vec<HostPort>,

@@ -7,7 +7,6 @@ use std::ffi::OsString;
 const WITHOUT_MEANING: &[(&str, bool)] = &[
     ("admin-bind-address", true),
     ("admin-server-port", true),
-    ("agent-id", true),
     ("alpn-proto", true),
     ("count-server-leases", false),
     ("enable-contention-profiling", false),
@@ -74,18 +73,11 @@ mod tests {
         assert_eq!(
             left.join(" "),
             "agent --ca-cert=/ca.crt --proxy-server-host hub --proxy-server-port=8132 --health-server-port=8134 \
-             --service-account-token-path=/token"
+             --agent-id x --service-account-token-path=/token"
         );
         assert_eq!(
             taken,
-            [
-                "logtostderr",
-                "admin-server-port",
-                "sync-forever",
-                "agent-id",
-                "v",
-                "v"
-            ]
+            ["logtostderr", "admin-server-port", "sync-forever", "v", "v"]
         );
         use clap::Parser as _;
         let cli = crate::Cli::try_parse_from(left).unwrap();

@@ -7,6 +7,7 @@
 
 mod admin;
 mod cli;
+mod konnectivity;
 mod konnectivity_flags;
 mod logging;
 mod metrics;
@@ -14,7 +15,7 @@ mod run;
 mod setup;
 mod state;
 
-pub use cli::{Cli, LogFormat};
+pub use cli::{Cli, LogFormat, Protocol};
 pub use run::{RunError, main, run};
 pub use setup::{Setup, SetupError};
 pub use state::{FileIdentity, GivenFiles};

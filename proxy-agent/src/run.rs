@@ -9,11 +9,13 @@ use clap::Parser;
 use federation_tunnel::Agent;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::Cli;
+use crate::admin::Probed;
+use crate::cli::{Cli, Protocol};
 use crate::setup::{Setup, SetupError};
-use crate::{admin, konnectivity_flags, logging};
+use crate::{admin, konnectivity, konnectivity_flags, logging};
 
 /// The agent cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -98,23 +100,33 @@ fn stop_at_signals(stop: CancellationToken) -> io::Result<()> {
 /// # Errors
 /// If it cannot start. Once it runs, nothing ends it but `stop`.
 pub async fn run(cli: &Cli, stop: CancellationToken) -> Result<(), RunError> {
+    if cli.protocol == Protocol::Konnectivity {
+        return konnectivity::run(cli, stop).await;
+    }
     let setup = Setup::from_cli(cli).map_err(RunError::Setup)?;
     for remark in &setup.remarks {
         tracing::warn!("{remark}");
     }
     let agent = Agent::new(setup.config, setup.parts);
-    let admin = if cli.health_server_port == 0 {
-        None
-    } else {
-        let address = SocketAddr::new(cli.health_bind_address, cli.health_server_port);
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| RunError::Listen { address, source })?;
-        Some(tokio::spawn(admin::serve(listener, agent.handle())))
-    };
+    let admin = serve_admin(cli, agent.handle()).await?;
     agent.run(stop).await;
     if let Some(admin) = admin {
         admin.abort();
     }
     Ok(())
+}
+
+/// Starts probes and metrics, unless they are turned off.
+pub(crate) async fn serve_admin(
+    cli: &Cli,
+    probed: impl Probed,
+) -> Result<Option<JoinHandle<()>>, RunError> {
+    if cli.health_server_port == 0 {
+        return Ok(None);
+    }
+    let address = SocketAddr::new(cli.health_bind_address, cli.health_server_port);
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| RunError::Listen { address, source })?;
+    Ok(Some(tokio::spawn(admin::serve(listener, probed))))
 }

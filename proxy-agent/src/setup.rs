@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation_tunnel::identity::{Pin, Trust, TrustError};
+use federation_tunnel::konnectivity::IdentifiersError;
 use federation_tunnel::{
     AddressError, AgentConfig, AgentParts, AllowList, HostPort, IdentityStore, ProxyError, Seams,
     TcpConnector, TcpUpstream,
@@ -23,6 +24,12 @@ pub enum SetupError {
     /// A host that is none.
     #[error("the hub's address cannot be used")]
     Address(#[source] AddressError),
+    /// A flag that --protocol=konnectivity needs.
+    #[error("--protocol=konnectivity needs {0}")]
+    Konnectivity(&'static str),
+    /// Identifiers that are none.
+    #[error("--agent-identifiers cannot be used")]
+    Identifiers(#[source] IdentifiersError),
     /// Nothing to know the hub by.
     #[error(
         "nothing is given to know the hub by: --ca-cert, --ca-hash, or `ca.crt` or `ca-hash` in --bootstrap-dir"
@@ -65,10 +72,7 @@ impl Setup {
     /// # Errors
     /// See [`SetupError`].
     pub fn from_cli(cli: &Cli) -> Result<Self, SetupError> {
-        let mut allow = AllowList::default();
-        for rule in &cli.allow {
-            allow.push(rule.clone());
-        }
+        let allow = allowed(cli);
         let mut hubs = hubs(cli)?;
         let mut config = AgentConfig::new(hubs.remove(0), trust(cli)?);
         config.hubs.append(&mut hubs);
@@ -83,21 +87,35 @@ impl Setup {
         if cli.service_account_token_path.is_some() {
             remarks.push("--service-account-token-path has no effect: the hub knows its agents by certificate".to_owned());
         }
-        let mut upstream = TcpUpstream::new(allow);
-        if let Some(address) = api_server(cli)? {
-            upstream = upstream.alias(HostPort::api_server(), address);
-        }
         Ok(Self {
             config,
             parts: AgentParts {
                 connector: Arc::new(connector(cli)?),
-                upstream: Arc::new(upstream),
+                upstream: Arc::new(upstream(cli, &allow)?),
                 store: store(cli)?,
                 seams: Seams::system(),
             },
             remarks,
         })
     }
+}
+
+/// What may be dialled: the API server, and what the flags add.
+pub(crate) fn allowed(cli: &Cli) -> AllowList {
+    let mut allow = AllowList::default();
+    for rule in &cli.allow {
+        allow.push(rule.clone());
+    }
+    allow
+}
+
+/// How targets are reached.
+pub(crate) fn upstream(cli: &Cli, allow: &AllowList) -> Result<TcpUpstream, SetupError> {
+    let upstream = TcpUpstream::new(allow.clone());
+    Ok(match api_server(cli)? {
+        Some(address) => upstream.alias(HostPort::api_server(), address),
+        None => upstream,
+    })
 }
 
 fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, SetupError> {

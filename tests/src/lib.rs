@@ -22,5 +22,5 @@ pub use guarded::Guarded;
 pub use kubectl::Kubectl;
 pub use member::MemberServer;
 pub use playground::Playground;
-pub use tools::{Tools, repository, skip};
+pub use tools::{Tools, our_program, repository, skip};
 pub use wait::{eventually, stays, within};

@@ -64,6 +64,14 @@ impl Tools {
     }
 }
 
+/// A program of ours; `None` if it was not built.
+#[must_use]
+pub fn our_program(name: &str) -> Option<PathBuf> {
+    let told = env::var_os("KOINON_BIN_DIR").map(PathBuf::from);
+    let program = told.or_else(binaries_beside)?.join(name);
+    program.is_file().then_some(program)
+}
+
 /// The kubectl that `cargo xtask test` names, or, where it does not run, the one on `PATH`.
 pub(crate) fn find_kubectl() -> Option<PathBuf> {
     if let Some(kubectl) = env::var_os("KOINON_KUBECTL") {

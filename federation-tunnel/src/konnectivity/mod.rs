@@ -20,7 +20,8 @@ mod tests;
 mod wire;
 
 pub use agent::{
-    AgentConfig, AgentState, AgentTiming, Allowed, Servers, TcpDial, TlsServers, run_agent,
+    AgentConfig, AgentState, AgentTiming, Allowed, FileServers, ListedDial, Servers, TcpDial,
+    TlsServers, run_agent,
 };
 pub use dial::{Dial, DialError};
 pub use front::{

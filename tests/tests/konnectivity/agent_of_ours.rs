@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::{PATIENCE, agent_tls, http_target};
-use crate::programs::{Keys, Server, find, run_client, start_server};
+use crate::programs::{Keys, Server, find, run_client, start_our_agent, start_server};
 use crate::traffic::{MIB, Target, ask_and_stall, exchange};
 
 /// What a load balancer does: each connection goes to the next server.
@@ -184,4 +184,33 @@ async fn upstreams_grpc_clients_reach_targets_through_it() {
     let target = http_target(port).await;
     tokio::task::block_in_place(|| run_client(&client, &server.socket, "grpc", port));
     target.abort();
+}
+
+/// The program, with upstream's flags.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_serves_upstreams_server_and_only_what_its_list_allows() {
+    let Some(program) = find("konnectivity-server") else {
+        return;
+    };
+    let Some(agent) = federation_tests::our_program("proxy-agent") else {
+        return federation_tests::skip("proxy-agent is not built: cargo build --workspace");
+    };
+    let keys = Keys::new();
+    let server = start_server(&program, &keys, "http-connect", "one", 1);
+    let target = Target::start().await;
+    let _agent = start_our_agent(&agent, &keys, server.agent_port, &target.name());
+    let reached = async {
+        loop {
+            if server.socket.exists()
+                && let Ok(client) = connect(&server.socket, "kubernetes.default.svc:443").await
+            {
+                return client;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let mut client = timeout(PATIENCE, reached).await.expect("it connects");
+    exchange(&mut client, 9, 4 * MIB, 4 * MIB).await.unwrap();
+    let refused = connect(&server.socket, &target.name()).await.unwrap_err();
+    assert!(refused.contains("not an allowed target"), "{refused}");
 }

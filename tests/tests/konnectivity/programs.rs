@@ -137,3 +137,21 @@ pub(crate) fn run_client(program: &Path, socket: &Path, mode: &str, port: u16) {
     assert!(output.status.success(), "{said}");
     assert_eq!(said.matches("hello from the target").count(), 5, "{said}");
 }
+
+/// Starts our agent as upstream's, with its flags. Its only target is the API server, which is said to be at an address.
+pub(crate) fn start_our_agent(program: &Path, keys: &Keys, port: u16, target: &str) -> Guarded {
+    let mut command = Command::new(program);
+    command.args([
+        "--protocol=konnectivity".to_owned(),
+        keys.flag("ca-cert", "ca.crt"),
+        keys.flag("agent-cert", "agent.crt"),
+        keys.flag("agent-key", "agent.key"),
+        "--proxy-server-host=127.0.0.1".to_owned(),
+        format!("--proxy-server-port={port}"),
+        "--health-server-port=0".to_owned(),
+        "--agent-identifiers=host=member".to_owned(),
+        "--sync-interval=100ms".to_owned(),
+        format!("--api-server={target}"),
+    ]);
+    keys.start(&mut command, "our-agent.log")
+}

@@ -1,10 +1,14 @@
 //! Sockets for what a server dials.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::net::TcpStream;
 
+use crate::address::HostPort;
+use crate::agent::{AllowList, Upstream};
 use crate::konnectivity::dial::{Dial, DialError};
 use crate::seams::BoxIo;
 
@@ -41,5 +45,39 @@ impl Dial for TcpDial {
             .map_err(|_| DialError::Timeout(CONNECT))??;
         socket.set_nodelay(true)?;
         Ok(Box::new(socket))
+    }
+}
+
+/// Connects to what an allow-list passes, as our own agent does, within 5 seconds.
+#[derive(Clone)]
+pub struct ListedDial {
+    /// What may be dialled.
+    pub allow: AllowList,
+    /// How.
+    pub upstream: Arc<dyn Upstream>,
+}
+
+impl std::fmt::Debug for ListedDial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ListedDial({:?})", self.allow)
+    }
+}
+
+#[async_trait]
+impl Dial for ListedDial {
+    async fn dial(&self, target: &str) -> Result<BoxIo, DialError> {
+        let printable = || target.chars().take(300).collect::<String>();
+        let address: HostPort = target.parse().map_err(|_| DialError::Target(printable()))?;
+        if !self.allow.permits(&address) {
+            return Err(DialError::NotAllowed(printable()));
+        }
+        let connected = tokio::time::timeout(CONNECT, self.upstream.connect(&address)).await;
+        match connected {
+            Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(DialError::NotAllowed(error.to_string()))
+            }
+            Ok(result) => Ok(result?),
+            Err(_) => Err(DialError::Timeout(CONNECT)),
+        }
     }
 }

@@ -8,6 +8,6 @@ mod run;
 mod servers;
 
 pub use config::{AgentConfig, AgentTiming};
-pub use dialer::{Allowed, TcpDial};
+pub use dialer::{Allowed, ListedDial, TcpDial};
 pub use run::{AgentState, run_agent};
-pub use servers::{Servers, TlsServers};
+pub use servers::{FileServers, Servers, TlsServers};

@@ -1,10 +1,13 @@
 //! How an agent reaches servers.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rustls_pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -22,7 +25,7 @@ pub trait Servers: Send + Sync + 'static {
 pub struct TlsServers {
     address: String,
     name: ServerName<'static>,
-    config: Arc<rustls::ClientConfig>,
+    config: Arc<ClientConfig>,
 }
 
 impl TlsServers {
@@ -33,7 +36,7 @@ impl TlsServers {
     pub fn new(
         host: &str,
         port: u16,
-        mut config: rustls::ClientConfig,
+        mut config: ClientConfig,
     ) -> Result<Self, rustls_pki_types::InvalidDnsNameError> {
         let h2 = b"h2".to_vec();
         if !config.alpn_protocols.contains(&h2) {
@@ -61,5 +64,49 @@ impl Servers for TlsServers {
             .connect(self.name.clone(), socket)
             .await?;
         Ok(Box::new(tls))
+    }
+}
+
+/// As [`TlsServers`], with files that are read for each connection: who renews them need not restart the agent.
+#[derive(Clone, Debug)]
+pub struct FileServers {
+    /// Name or address of the servers, which their certificates must carry.
+    pub host: String,
+    /// Their port for agents.
+    pub port: u16,
+    /// Their certificate authority (`--ca-cert`).
+    pub authority: PathBuf,
+    /// The agent's certificate and key (`--agent-cert`, `--agent-key`); `None` where a token says who it is.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl FileServers {
+    fn config(&self) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(&self.authority)? {
+            roots.add(certificate?)?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        Ok(match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = CertificateDer::pem_file_iter(chain)?.collect::<Result<_, _>>()?;
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key)?)?
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Servers for FileServers {
+    async fn connect(&self) -> io::Result<BoxIo> {
+        let config = self.config().map_err(io::Error::other)?;
+        TlsServers::new(&self.host, self.port, config)
+            .map_err(io::Error::other)?
+            .connect()
+            .await
     }
 }
