@@ -76,6 +76,8 @@ pub enum Command {
     Mask(MaskCommand),
     /// Show where a federated object runs: object → cells → state, version, reason
     Status(Status),
+    /// Make a kubeconfig with a context for every cluster and cell, so that `kubectl --context rz00a …` works through the hub
+    Kubeconfig(KubeconfigArgs),
     /// Print a shell completion script
     Completion {
         /// The shell
@@ -187,6 +189,15 @@ pub struct Join {
     /// Grant only the kinds that are enabled on the hub instead of everything
     #[arg(long)]
     pub least_privilege: bool,
+    /// With --least-privilege: whom the hub may act as in the member, so that they can use it through the hub
+    /// (`fedctl kubeconfig`); `user:*` and `group:*` are all
+    #[arg(
+        long,
+        value_name = "user:NAME|group:NAME",
+        value_delimiter = ',',
+        requires = "least_privilege"
+    )]
+    pub proxy_as: Vec<String>,
     /// Show what would be made, make nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -334,6 +345,17 @@ pub enum MaskCommand {
         #[command(flatten)]
         object: ObjectArgs,
     },
+}
+
+/// `fedctl kubeconfig`.
+#[derive(Args, Debug)]
+pub struct KubeconfigArgs {
+    /// Where to write it [default: print it]
+    #[arg(long, short, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Add to the file if it exists, and renew what was added before; what others wrote in it stays
+    #[arg(long, requires = "file")]
+    pub merge: bool,
 }
 
 /// `fedctl status`.

@@ -59,6 +59,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Federate(args) => commands::federate(global, &args).await,
         Command::Mask(command) => commands::mask(global, &command).await,
         Command::Status(args) => commands::status(global, &args).await,
+        Command::Kubeconfig(args) => commands::kubeconfig(global, &args).await,
         Command::Completion { shell } => {
             completion(shell);
             Ok(())

@@ -35,7 +35,7 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
         );
     }
     let rules = if args.least_privilege {
-        least_privilege(&resolve::type_configs(&hub).await?)
+        least_privilege(&resolve::type_configs(&hub).await?, &args.proxy_as)?
     } else {
         all_rules()
     };
@@ -129,8 +129,8 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Rules that cover the enabled kinds, their namespaces and the health probe, and nothing else.
-fn least_privilege(configs: &[FederatedTypeConfig]) -> Value {
+/// Rules that cover the enabled kinds, their namespaces, the health probe, acting as `proxy_as`, and nothing else.
+fn least_privilege(configs: &[FederatedTypeConfig], proxy_as: &[String]) -> anyhow::Result<Value> {
     let mut rules = vec![
         json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"]}),
         json!({"nonResourceURLs": ["/healthz", "/version", "/version/", "/openapi/*"], "verbs": ["get"]}),
@@ -143,5 +143,65 @@ fn least_privilege(configs: &[FederatedTypeConfig]) -> Value {
             "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"],
         }));
     }
-    Value::Array(rules)
+    rules.extend(impersonation(proxy_as)?);
+    Ok(Value::Array(rules))
+}
+
+/// Rules to act as the users and groups that words such as `user:alice`, `group:dev` or `group:*` name. With a user come
+/// uids, which cannot be known beforehand. Every group that a request carries must be granted, so a group that is not
+/// named keeps its members out.
+fn impersonation(words: &[String]) -> anyhow::Result<Vec<Value>> {
+    let (mut users, mut groups) = (Vec::new(), Vec::new());
+    for word in words {
+        match word.split_once(':') {
+            Some(("user", name)) if !name.is_empty() => users.push(name),
+            Some(("group", name)) if !name.is_empty() => groups.push(name),
+            _ => bail!("--proxy-as takes user:NAME or group:NAME, not \"{word}\""),
+        }
+    }
+    let rule = |resource: &str, names: &[&str]| {
+        let mut rule =
+            json!({"apiGroups": [""], "resources": [resource], "verbs": ["impersonate"]});
+        if !names.contains(&"*") {
+            rule["resourceNames"] = json!(names);
+        }
+        rule
+    };
+    let mut rules = Vec::new();
+    if !users.is_empty() {
+        rules.push(rule("users", &users));
+        rules.push(json!({"apiGroups": ["authentication.k8s.io"], "resources": ["uids"], "verbs": ["impersonate"]}));
+    }
+    if !groups.is_empty() {
+        rules.push(rule("groups", &groups));
+    }
+    Ok(rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hub_may_act_only_as_those_who_are_named() {
+        let words = |all: &[&str]| all.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let rules = impersonation(&words(&[
+            "user:alice",
+            "user:hub:system:serviceaccount:ci:deploy",
+            "group:*",
+        ]))
+        .unwrap();
+        assert_eq!(
+            rules[0]["resourceNames"],
+            json!(["alice", "hub:system:serviceaccount:ci:deploy"])
+        );
+        assert_eq!(rules[1]["resources"], json!(["uids"]));
+        assert_eq!(rules[2]["resources"], json!(["groups"]));
+        assert!(rules[2].get("resourceNames").is_none());
+        let none = least_privilege(&[], &[]).unwrap();
+        assert!(!none.to_string().contains("impersonate"));
+        for bad in ["alice", "user:", "role:x"] {
+            assert!(impersonation(&words(&[bad])).is_err(), "{bad}");
+        }
+    }
 }

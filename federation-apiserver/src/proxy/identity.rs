@@ -3,7 +3,7 @@
 //! A person is the same person everywhere: name, groups, uid and extras go over as they are. What begins with `system:`
 //! does not: those names are given by each API server to its own parts. A hub's ServiceAccount `monitoring/scraper` is not
 //! the member's `monitoring/scraper`, who may well be mightier. Such names get the prefix [`HUB`], under which a member's
-//! owner can grant them something.
+//! owner can grant them something. Extras under `authentication.kubernetes.io/` tell of the hub's tokens and stay here.
 //!
 //! Two groups are the exception: `system:authenticated` is left out because the member adds it by itself, and
 //! `system:masters` stays: who is an administrator of the hub can read every member's credentials anyway. Members may
@@ -17,6 +17,8 @@ use apiserver::request::UserInfo;
 /// Stands before names that mean something to the hub only.
 pub(super) const HUB: &str = "hub:";
 const SYSTEM: &str = "system:";
+/// Extras that an API server gives itself: which token or certificate it was shown, from which Pod.
+const HUB_EXTRAS: &str = "authentication.kubernetes.io/";
 const MASTERS: &str = "system:masters";
 const AUTHENTICATED: &str = "system:authenticated";
 const ANONYMOUS: &str = "system:anonymous";
@@ -79,7 +81,7 @@ pub(super) fn impersonation(user: &UserInfo) -> Result<HeaderMap, IdentityError>
     if !user.uid.is_empty() {
         headers.insert("impersonate-uid", value(&user.uid, "uid")?);
     }
-    for (key, values) in &user.extra {
+    for (key, values) in user.extra.iter().filter(|(key, _)| !key.starts_with(HUB_EXTRAS)) {
         let name = format!("impersonate-extra-{}", utf8_percent_encode(key, KEY));
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| IdentityError::NotAHeader("extra"))?;

@@ -2,7 +2,7 @@
 //!
 //! Several tenants' cells share a cluster, and the hub reaches it with one credential that may do everything there. The
 //! member's own roles decide what the impersonated caller may do, but a grant there that is wider than the cell must not be
-//! reachable under the cell's name (docs/decisions/0010-a-cell-is-its-namespace.md).
+//! reachable under the cell's name (docs/decisions/0008-through-the-hub-into-a-cell.md).
 
 use http::Method;
 

@@ -77,10 +77,13 @@ pub fn build(workspace: &Workspace, name: &str) -> Result<PathBuf> {
 fn stamp(module: &Path, flags: &str) -> Result<String> {
     let mut stamp = output(go(module).arg("version"))?;
     stamp.push_str(flags);
-    for name in ["go.mod", "go.sum"] {
-        let file = module.join(name);
+    // Most modules only pin programs of others; one that holds a program of ours is built again when that changes.
+    let own = ["go.mod", "go.sum", "main.go"].map(|name| module.join(name));
+    for file in own.iter().filter(|file| {
+        file.extension().is_none_or(|kind| kind != "go") || file.is_file()
+    }) {
         stamp.push_str(
-            &fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?,
+            &fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?,
         );
     }
     Ok(stamp)

@@ -74,4 +74,10 @@ pub const TOOLS: &[Tool] = &[
         package: "sigs.k8s.io/apiserver-network-proxy/cmd/test-client",
         version: None,
     },
+    Tool {
+        name: "stub-kubelet",
+        module: "tests/upstream/stubkubelet",
+        package: "koinon.test/upstream/stubkubelet",
+        version: None,
+    },
 ];
