@@ -81,7 +81,11 @@ pub(super) fn impersonation(user: &UserInfo) -> Result<HeaderMap, IdentityError>
     if !user.uid.is_empty() {
         headers.insert("impersonate-uid", value(&user.uid, "uid")?);
     }
-    for (key, values) in user.extra.iter().filter(|(key, _)| !key.starts_with(HUB_EXTRAS)) {
+    for (key, values) in user
+        .extra
+        .iter()
+        .filter(|(key, _)| !key.starts_with(HUB_EXTRAS))
+    {
         let name = format!("impersonate-extra-{}", utf8_percent_encode(key, KEY));
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| IdentityError::NotAHeader("extra"))?;

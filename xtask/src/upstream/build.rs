@@ -79,9 +79,10 @@ fn stamp(module: &Path, flags: &str) -> Result<String> {
     stamp.push_str(flags);
     // Most modules only pin programs of others; one that holds a program of ours is built again when that changes.
     let own = ["go.mod", "go.sum", "main.go"].map(|name| module.join(name));
-    for file in own.iter().filter(|file| {
-        file.extension().is_none_or(|kind| kind != "go") || file.is_file()
-    }) {
+    for file in own
+        .iter()
+        .filter(|file| file.extension().is_none_or(|kind| kind != "go") || file.is_file())
+    {
         stamp.push_str(
             &fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?,
         );

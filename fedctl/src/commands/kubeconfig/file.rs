@@ -58,11 +58,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config");
         write(&file, &json!({"a": "1", "users": [{"name": "yes"}]})).unwrap();
-        assert_eq!(read(&file).unwrap(), json!({"a": "1", "users": [{"name": "yes"}]}));
+        assert_eq!(
+            read(&file).unwrap(),
+            json!({"a": "1", "users": [{"name": "yes"}]})
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
         fs::write(&file, "- 1\n").unwrap();
         assert!(read(&file).is_err());

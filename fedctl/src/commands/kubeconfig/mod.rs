@@ -88,7 +88,10 @@ fn from_kubeconfig(kubeconfig: &Kubeconfig, context: Option<&str>) -> anyhow::Re
         .with_context(|| format!("the kubeconfig has no user \"{user_name}\""))?;
     let server = cluster.server.as_deref().unwrap_or_default();
     if server.is_empty() {
-        bail!("the kubeconfig's cluster \"{}\" has no server", context.cluster);
+        bail!(
+            "the kubeconfig's cluster \"{}\" has no server",
+            context.cluster
+        );
     }
     Ok(HubEntries {
         context: name.to_owned(),
@@ -122,7 +125,10 @@ async fn look_up(hub: &Hub) -> anyhow::Result<Vec<Target>> {
         }
         Err(error) => return Err(error).context("cannot read the clusters from the hub"),
     };
-    let cells = match Api::<Cell>::all(hub.hub_client.clone()).list(&everything).await {
+    let cells = match Api::<Cell>::all(hub.hub_client.clone())
+        .list(&everything)
+        .await
+    {
         Err(error) if is_forbidden(&error) => {
             eprintln!(
                 "note: you may not list the cells of all namespaces, so there are contexts for those of {} only",

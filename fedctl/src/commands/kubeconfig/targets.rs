@@ -39,7 +39,11 @@ pub(super) fn targets(clusters: &[KubeFedCluster], cells: &[Cell]) -> Vec<Target
                 || found.iter().any(|cluster| cluster.context == name(cell));
             let full = cell.derived_cluster_name();
             Target {
-                context: if taken { full.clone() } else { name(cell).to_owned() },
+                context: if taken {
+                    full.clone()
+                } else {
+                    name(cell).to_owned()
+                },
                 cluster: full,
                 namespace: Some(cell.member_namespace()),
             }
@@ -78,13 +82,27 @@ mod tests {
         let clusters = [
             cluster("hz-1", json!({})),
             cluster("edge", json!({})),
-            cluster("rz00a.bank", json!({"koinon.io/cell": "rz00a", "koinon.io/cell-namespace": "bank"})),
+            cluster(
+                "rz00a.bank",
+                json!({"koinon.io/cell": "rz00a", "koinon.io/cell-namespace": "bank"}),
+            ),
         ];
-        let cells = [cell("bank", "rz00a"), cell("shop", "rz00a"), cell("bank", "rz00b"), cell("bank", "edge")];
+        let cells = [
+            cell("bank", "rz00a"),
+            cell("shop", "rz00a"),
+            cell("bank", "rz00b"),
+            cell("bank", "edge"),
+        ];
         let found = targets(&clusters, &cells);
         let names: Vec<[&str; 3]> = found
             .iter()
-            .map(|t| [t.context.as_str(), t.cluster.as_str(), t.namespace.as_deref().unwrap_or("-")])
+            .map(|t| {
+                [
+                    t.context.as_str(),
+                    t.cluster.as_str(),
+                    t.namespace.as_deref().unwrap_or("-"),
+                ]
+            })
             .collect();
         assert_eq!(
             names,

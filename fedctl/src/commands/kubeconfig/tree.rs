@@ -39,17 +39,41 @@ pub(super) fn merge(mut base: Value, hub: &HubEntries, found: &[Target]) -> (Val
     let user = free(&base, "users", &hub.user_name, hub);
     put(&mut base, "users", &user, "user", hub.user.clone());
     let hub_cluster = free(&base, "clusters", &hub.cluster_name, hub);
-    put(&mut base, "clusters", &hub_cluster, "cluster", hub.cluster.clone());
-    let mut names = vec![context(&mut base, hub, &hub.context, &hub_cluster, &user, hub.namespace.as_deref())];
+    put(
+        &mut base,
+        "clusters",
+        &hub_cluster,
+        "cluster",
+        hub.cluster.clone(),
+    );
+    let mut names = vec![context(
+        &mut base,
+        hub,
+        &hub.context,
+        &hub_cluster,
+        &user,
+        hub.namespace.as_deref(),
+    )];
     for target in found {
         let mut cluster = hub.cluster.clone();
         cluster["server"] = format!("{}{PROXY}{}/proxy", hub.server, target.cluster).into();
         let entry = format!("{}/{}", hub.cluster_name, target.cluster);
         put(&mut base, "clusters", &entry, "cluster", cluster);
         let namespace = target.namespace.as_deref();
-        names.push(context(&mut base, hub, &target.context, &entry, &user, namespace));
+        names.push(context(
+            &mut base,
+            hub,
+            &target.context,
+            &entry,
+            &user,
+            namespace,
+        ));
     }
-    if base["current-context"].as_str().unwrap_or_default().is_empty() {
+    if base["current-context"]
+        .as_str()
+        .unwrap_or_default()
+        .is_empty()
+    {
         base["current-context"] = names[0].clone().into();
     }
     (base, names)
@@ -69,7 +93,9 @@ fn forget(base: &mut Value, hub: &HubEntries) {
         .filter(|entry| ours.contains(&entry["context"]["cluster"]))
         .map(|entry| entry["context"]["user"].clone())
         .collect();
-    retain(base, "contexts", |entry| !ours.contains(&entry["context"]["cluster"]));
+    retain(base, "contexts", |entry| {
+        !ours.contains(&entry["context"]["cluster"])
+    });
     retain(base, "clusters", |entry| !ours.contains(&entry["name"]));
     let needed: Vec<Value> = entries(base, "contexts")
         .map(|entry| entry["context"]["user"].clone())
@@ -147,7 +173,9 @@ mod tests {
     }
 
     fn names<'a>(tree: &'a Value, field: &str) -> Vec<&'a str> {
-        entries(tree, field).filter_map(|entry| entry["name"].as_str()).collect()
+        entries(tree, field)
+            .filter_map(|entry| entry["name"].as_str())
+            .collect()
     }
 
     #[test]
@@ -180,8 +208,19 @@ mod tests {
         }
         assert_eq!(tree["current-context"], "rz00a");
         assert_eq!(tree["preferences"], theirs["preferences"]);
-        assert_eq!(names(&tree, "users"), ["kubernetes-admin", "koinon/kubernetes-admin"]);
-        assert_eq!(names(&tree, "clusters"), ["koinon", "koinon/koinon", "koinon/rz00a.bank", "koinon/rz00b.bank"]);
+        assert_eq!(
+            names(&tree, "users"),
+            ["kubernetes-admin", "koinon/kubernetes-admin"]
+        );
+        assert_eq!(
+            names(&tree, "clusters"),
+            [
+                "koinon",
+                "koinon/koinon",
+                "koinon/rz00a.bank",
+                "koinon/rz00b.bank"
+            ]
+        );
     }
 
     #[test]
@@ -196,6 +235,9 @@ mod tests {
         let (later, contexts) = merge(first, &renewed, &[cell("rz00b")]);
         assert_eq!(contexts, ["koinon", "rz00b"]);
         assert_eq!(names(&later, "clusters"), ["koinon", "koinon/rz00b.bank"]);
-        assert_eq!(later["users"], json!([{"name": "kubernetes-admin", "user": {"token": "t3"}}]));
+        assert_eq!(
+            later["users"],
+            json!([{"name": "kubernetes-admin", "user": {"token": "t3"}}])
+        );
     }
 }
