@@ -168,7 +168,8 @@ fn complaints(hub: &Kubectl) -> Vec<String> {
         for (pattern, word) in [
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ is after", "TIME is after"),
             (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID"),
-            // Go says it or does not: two of its timers race.
+            // Go says one or the other: its timers race.
+            (r"net/http: request canceled", "context deadline exceeded"),
             (r" \(Client\.Timeout exceeded while awaiting headers\)", ""),
             // What a JSON parser says is its own.
             ("json parse error: .*", "json parse error: WHY"),
