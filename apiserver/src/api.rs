@@ -84,8 +84,13 @@ impl std::fmt::Debug for Api {
 /// # Errors
 /// 404 for a path that does not exist for the kind; 405 for one that does, with another method.
 fn check(kind: &Kind, version: &KindVersion, path: &ResourcePath) -> Result<(), ApiError> {
-    let not_allowed =
-        || ApiError::method_not_allowed(&path.group, &path.resource, path.verb.as_str());
+    let not_allowed = || {
+        if kind.is_custom() {
+            ApiError::method_not_supported(&path.group, &path.resource, path.verb.as_str())
+        } else {
+            ApiError::method_not_allowed()
+        }
+    };
     let in_namespace = !path.namespace.is_empty();
     if in_namespace && !kind.namespaced() {
         return Err(ApiError::no_such_path());

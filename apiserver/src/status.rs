@@ -240,6 +240,11 @@ impl ApiError {
         self
     }
 
+    /// 500 without a reason or details: what upstream answers where an error of its storage or conversion gets through as it is.
+    pub fn unexplained(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
+    }
+
     /// 400 `BadRequest`.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
@@ -276,8 +281,17 @@ impl ApiError {
         )
     }
 
-    /// 405 `MethodNotAllowed`.
-    pub fn method_not_allowed(group: &str, resource: &str, action: &str) -> Self {
+    /// 405 for a method that a path does not know.
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+    }
+
+    /// 405 for a verb that a custom kind does not know.
+    pub fn method_not_supported(group: &str, resource: &str, action: &str) -> Self {
         let message = format!(
             "{action} is not supported on resources of kind \"{}\"",
             qualified(group, resource)
@@ -413,9 +427,11 @@ impl ApiError {
             "metadata": metadata,
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code.as_u16(),
         });
+        if !self.reason.is_empty() {
+            body["reason"] = self.reason.into();
+        }
         if *self.details != Details::default()
             && let Ok(details) = serde_json::to_value(&*self.details)
         {

@@ -221,7 +221,7 @@ impl Cache {
 
 /// 504, as upstream's `NewTooLargeResourceVersionError`.
 pub(super) fn too_large(asked: Revision, current: Revision) -> ApiError {
-    let message = format!("Too large resource version: {asked}, current: {current}");
+    let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
     ApiError::timeout(message, 1).with_cause(
         "ResourceVersionTooLarge",
         "Too large resource version",

@@ -210,7 +210,10 @@ async fn the_future_is_awaited_for_a_while() {
         .unwrap();
     let error = cache.wait_for(Revision::new(1)).await.unwrap_err();
     assert_eq!(error.code, http::StatusCode::GATEWAY_TIMEOUT);
-    assert_eq!(error.message, "Too large resource version: 1, current: 0");
+    assert_eq!(
+        error.message,
+        "Timeout: Too large resource version: 1, current: 0"
+    );
     assert_eq!(error.details.causes[0].reason, "ResourceVersionTooLarge");
     assert_eq!(error.details.retry_after_seconds, 1);
     let waiting = tokio::spawn({

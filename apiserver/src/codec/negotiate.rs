@@ -192,7 +192,7 @@ fn include(request: &Request) -> Result<Include, ApiError> {
         "None" => Ok(Include::None),
         "Object" => Ok(Include::Object),
         other => Err(ApiError::bad_request(format!(
-            "unrecognized includeObject value: {other:?}"
+            "Unable to convert to Table as requested: includeObject: Invalid value: {other:?}: must be 'Metadata', 'Object', 'None', or empty"
         ))),
     }
 }

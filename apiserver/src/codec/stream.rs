@@ -93,8 +93,7 @@ impl Writer {
     }
 
     fn bookmark(&self, revision: Revision, initial_events_end: bool) -> Value {
-        let mut metadata =
-            json!({"resourceVersion": revision.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
         if initial_events_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }

@@ -94,7 +94,7 @@ pub(super) fn table(
         "kind": "Table",
         "apiVersion": api_version,
         "metadata": metadata,
-        "columnDefinitions": definitions.unwrap_or_else(|| Value::Array(Vec::new())),
+        "columnDefinitions": definitions.unwrap_or_default(),
         "rows": rows,
     })
 }

@@ -69,17 +69,33 @@ pub fn error_response(error: &ApiError) -> Response<Body> {
 ///
 /// # Errors
 /// 413 if it is longer; 400 if the client broke off.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+pub async fn read(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
     // Boxed so that callers' futures are `Send` in the compiler's eyes too.
-    let collected = Limited::new(body, limit).collect().boxed();
-    match collected.await {
+    let collected = Limited::new(&mut body, limit).collect().boxed().await;
+    match collected {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::too_large(format!(
-            "Request entity too large: limit is {limit}"
-        ))),
+        Err(error) if error.is::<LengthLimitError>() => {
+            drain(body).await;
+            Err(ApiError::too_large(format!(
+                "Request entity too large: limit is {limit}"
+            )))
+        }
         Err(error) => Err(ApiError::bad_request(format!(
             "reading the request body failed: {error}"
         ))),
+    }
+}
+
+/// Reads on, without keeping anything: a client that is still sending would see a broken connection instead of the answer.
+/// Not for ever: who sends much more than is allowed is no client that reads answers.
+async fn drain(mut body: Body) {
+    const MOST: usize = 16 << 20;
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().boxed().await {
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > MOST {
+            return;
+        }
     }
 }
 

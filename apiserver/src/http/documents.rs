@@ -13,7 +13,6 @@ use super::discovery::{AggregatedVersion, Discovery, DiscoveryPath, Document, gr
 use super::extension::ExtensionResource;
 use super::front::Front;
 use super::openapi::OpenApi;
-use super::path::method_not_allowed;
 use super::uri;
 use crate::kinds::Kinds;
 use crate::status::ApiError;
@@ -50,7 +49,7 @@ pub(crate) fn answer(
     path: &str,
 ) -> Result<Response<Body>, ApiError> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(method_not_allowed());
+        return Err(ApiError::method_not_allowed());
     }
     let headers = request.headers();
     let kinds = front.api.registry.kinds();

@@ -173,7 +173,7 @@ impl Front {
             return None;
         }
         if !matches!(*method, Method::GET | Method::HEAD) {
-            return Some(Err(path::method_not_allowed()));
+            return Some(Err(ApiError::method_not_allowed()));
         }
         Some(Ok(match health {
             Some((endpoint, single)) => {

@@ -71,17 +71,8 @@ fn verb(method: &Method, collection: bool, query: &Query) -> Result<Verb, ApiErr
         (&Method::PATCH, _) => Verb::Patch,
         (&Method::DELETE, false) => Verb::Delete,
         (&Method::DELETE, true) => Verb::DeleteCollection,
-        _ => return Err(method_not_allowed()),
+        _ => return Err(ApiError::method_not_allowed()),
     })
-}
-
-/// 405 for a method that a path does not know.
-pub(crate) fn method_not_allowed() -> ApiError {
-    ApiError::new(
-        http::StatusCode::METHOD_NOT_ALLOWED,
-        "MethodNotAllowed",
-        "the server does not allow this method on the requested resource",
-    )
 }
 
 fn watch_collection(resource: &mut ResourcePath, query: &mut Query) {

@@ -2,6 +2,15 @@
 
 use serde_json::{Value, json};
 
+/// The machine, as Go names it.
+fn go_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// `version.Info`. `major` and `minor` must be plain integers: conformance and helm parse them.
 pub(crate) fn document() -> Value {
     json!({
@@ -13,6 +22,6 @@ pub(crate) fn document() -> Value {
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "",
         "compiler": "rustc",
-        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+        "platform": format!("{}/{}", std::env::consts::OS, go_architecture()),
     })
 }

@@ -24,7 +24,7 @@ impl Schema {
                         }
                         child.normalise(inner);
                         child.default_fields(inner);
-                        true
+                        !self.leaves_out(name, child, inner)
                     }
                     None => true,
                 });
@@ -44,6 +44,19 @@ impl Schema {
             }
             _ => {}
         }
+    }
+
+    /// Go writes no empty map or list of a field that may be absent; an empty struct says something and stays.
+    fn leaves_out(&self, name: &str, child: &Schema, inner: &Value) -> bool {
+        let empty = match inner {
+            Value::Array(list) => list.is_empty(),
+            Value::Object(fields) => fields.is_empty() && child.additional().is_some(),
+            _ => false,
+        };
+        empty
+            && child.builtin
+            && self.property(name).is_some()
+            && !self.required().any(|required| required == name)
     }
 
     fn insert_defaults(&self, fields: &mut serde_json::Map<String, Value>) {

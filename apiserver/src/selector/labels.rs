@@ -90,7 +90,7 @@ pub struct ParseLabelsError(String);
 
 impl fmt::Display for ParseLabelsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unable to parse requirement: {}", self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -170,7 +170,10 @@ impl Parser {
                     )));
                 }
             }
-            requirements.push(self.requirement()?);
+            let requirement = self.requirement();
+            requirements.push(requirement.map_err(|error| {
+                ParseLabelsError(format!("unable to parse requirement: {error}"))
+            })?);
             match self.take() {
                 Token::End => return Ok(requirements),
                 Token::Symbol(",") => {
@@ -287,7 +290,7 @@ impl Parser {
                 other => {
                     let found = other.literal();
                     return Err(ParseLabelsError(format!(
-                        "found '{found}', expected: ',', or ')'"
+                        "found '{found}', expected: ',' or ')'"
                     )));
                 }
             }
@@ -318,6 +321,14 @@ fn check_key(key: &str) -> Result<(), ParseLabelsError> {
     };
     if good {
         return Ok(());
+    }
+    if key.matches('/').count() > 1 {
+        return Err(ParseLabelsError(format!(
+            "<nil>: Invalid value: {key:?}: a valid label key must consist of alphanumeric characters, '-', '_' or '.', and \
+             must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
+             validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. \
+             'example.com/MyName')"
+        )));
     }
     Err(ParseLabelsError(format!(
         "<nil>: Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.', and must start \
@@ -406,7 +417,7 @@ mod tests {
                 "found '=', expected: !, identifier, or 'end of string'",
             ),
             ("a in b", "found 'b' expected: '('"),
-            ("a in (b", "found '', expected: ',', or ')'"),
+            ("a in (b", "found '', expected: ',' or ')'"),
             ("a b", "found 'b', expected: in, notin, =, ==, !=, gt, lt"),
             (
                 "!=a",

@@ -122,7 +122,7 @@ fn at_least(text: &str, revision: Option<Revision>) -> Freshness {
 /// Reads the options of a get.
 pub(super) fn for_get(query: &Query) -> Result<Freshness, ApiError> {
     let text = query.get("resourceVersion").unwrap_or_default();
-    let revision = revision(text).map_err(|e| bad_revision(&e))?;
+    let revision = revision(text).map_err(|e| ApiError::unexplained(e.to_string()))?;
     Ok(at_least(text, revision))
 }
 
@@ -143,6 +143,8 @@ pub(super) fn for_list(query: &Query) -> Result<ListOptions, ApiError> {
             ));
         }
         let freshness = revision.map_or(Freshness::Latest, Freshness::Exact);
+        // "Whatever there is" is always whole, also from a place on.
+        let limit = limit.filter(|_| raw.version != "0");
         return Ok(ListOptions {
             freshness,
             limit,
@@ -199,14 +201,14 @@ fn list_errors(raw: &Raw<'_>) -> Vec<FieldError> {
 }
 
 /// Reads the options of a watch.
-pub(super) fn for_watch(query: &Query, kind: &Kind) -> Result<WatchOptions, ApiError> {
+pub(super) fn for_watch(query: &Query) -> Result<WatchOptions, ApiError> {
     let raw = Raw::of(query)?;
     let errors = watch_errors(&raw);
     if !errors.is_empty() {
         return Err(invalid(&errors));
     }
-    let revision = revision(raw.version)
-        .map_err(|error| ApiError::invalid(&kind.group, &kind.plural, "", &[error]))?;
+    let revision =
+        revision(raw.version).map_err(|error| ApiError::unexplained(error.to_string()))?;
     let bookmarks = query.flag("allowWatchBookmarks");
     Ok(WatchOptions {
         freshness: at_least(raw.version, revision),

@@ -36,7 +36,7 @@ pub async fn watch(
     version: &str,
 ) -> Result<Reply, ApiError> {
     let row = kind.version(version).ok_or_else(ApiError::no_such_path)?;
-    let options = for_watch(&request.query, kind)?;
+    let options = for_watch(&request.query)?;
     let selector = selector(request, kind, row)?;
     match options.freshness {
         Freshness::Latest => api.cache.fresh().await?,

@@ -29,7 +29,7 @@ impl Answer {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let parsed = if content_type.contains("yaml") {
             serde_saphyr::from_str(&text).ok()
-        } else if content_type.contains("json") {
+        } else if content_type.contains("json") || text.starts_with('{') {
             serde_json::from_str(&text).ok()
         } else if content_type.contains("protobuf") {
             return Body::Text("<protobuf>".to_owned());

@@ -154,9 +154,7 @@ impl Matcher {
     fn matches(&self, exchange: &str, finding: &Finding) -> bool {
         let says = |pattern: &Option<Regex>, value: &Option<Value>| {
             pattern.as_ref().is_none_or(|pattern| {
-                let text = value
-                    .as_ref()
-                    .map_or("absent".to_owned(), Value::to_string);
+                let text = value.as_ref().map_or("absent".to_owned(), Value::to_string);
                 pattern.is_match(&text)
             })
         };
@@ -198,11 +196,7 @@ mod tests {
             ours: None,
         };
         let fits = |matcher: Matcher| matcher.matches("lists: all", &finding);
-        assert!(fits(scope(
-            None,
-            "body/**/managedFields",
-            Some("^absent$")
-        )));
+        assert!(fits(scope(None, "body/**/managedFields", Some("^absent$"))));
         assert!(fits(scope(Some("lists"), "**", None)));
         assert!(!fits(scope(Some("list"), "**", None)));
         assert!(!fits(scope(None, "body/*/managedFields", None)));

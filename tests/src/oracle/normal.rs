@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::answer::{Answer, Body};
 
-static UUID: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").expect("a pattern"));
+static UUID: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").expect("a pattern")
+});
 static MICRO_TIME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").expect("a pattern"));
 static TIME: LazyLock<Regex> =
@@ -21,27 +22,26 @@ static AGE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^\d+[smhd](\d+[smh])?( ago)?$").expect("a pattern"));
 static TOO_OLD: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(resource version: )\d+( \()\d+\)").expect("a pattern"));
-static LARGER: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"current: \d+").expect("a pattern"));
+static IN_RECORD: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"in record \(\d+\)").expect("a pattern"));
+static LARGER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"current: \d+").expect("a pattern"));
 static HOST: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"127\.0\.0\.1:\d+").expect("a pattern"));
 
 /// The headers that clients rely on.
-const HEADERS: [&str; 11] = [
+const HEADERS: [&str; 9] = [
     "allow",
     "cache-control",
     "content-type",
     "etag",
-    "last-modified",
     "location",
     "retry-after",
     "vary",
     "warning",
     "www-authenticate",
-    "x-content-type-options",
 ];
 /// Headers of which only the presence is compared.
-const PRESENT: [&str; 3] = ["audit-id", "etag", "last-modified"];
+const PRESENT: [&str; 2] = ["audit-id", "etag"];
 /// Kinds that controllers write to at any time: whether their revision moved is not the request's doing.
 const RESTLESS: [&str; 2] = ["CustomResourceDefinition", "Namespace"];
 
@@ -139,12 +139,14 @@ fn field_text(text: &str, field: &str, captured: &[(String, String)]) -> String 
 }
 
 fn normal_text(text: &str, captured: &[(String, String)]) -> String {
-    let mut text = text.to_owned();
+    let mut text = IN_RECORD
+        .replace_all(text, "in record (<now>)")
+        .into_owned();
+    text = UUID.replace_all(&text, "<uid>").into_owned();
     for (from, to) in captured {
         text = text.replace(from, to);
     }
     for (pattern, word) in [
-        (&UUID, "<uid>"),
         (&MICRO_TIME, "<micro time>"),
         (&TIME, "<time>"),
         (&TOO_OLD, "${1}<old>${2}<now>)"),

@@ -62,6 +62,14 @@ pub async fn play(
         played: Vec::new(),
     };
     stage.step(&new_namespace(namespace), &Map::new()).await?;
+    anyhow::ensure!(
+        stage
+            .played
+            .iter()
+            .all(|first| first.findings.iter().all(|finding| finding.at != "status")),
+        "the script has no namespace: {:?}",
+        stage.played
+    );
     for step in &script.steps {
         stage.cases(step).await?;
     }
@@ -104,12 +112,20 @@ impl Stage<'_> {
                 self.ours.exchange(step, case),
             );
             let (a, b) = tokio::join!(a, b);
-            (a.unwrap_or_else(silence("upstream")), b.unwrap_or_else(silence("ours")))
+            (
+                a.unwrap_or_else(silence("upstream")),
+                b.unwrap_or_else(silence("ours")),
+            )
         } else {
-            self.around(step, case).await?
+            self.around(step, case).await.unwrap_or_else(|error| {
+                let said = format!("{error:#}");
+                let silent = |side| silence(side)(anyhow::anyhow!(said.clone()));
+                (silent("upstream"), silent("ours"))
+            })
         };
         self.captured.extend(step.capture.keys().cloned());
-        self.captured.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        self.captured
+            .sort_by_key(|name| std::cmp::Reverse(name.len()));
         self.captured.dedup();
         let upstream = self.upstream.settle(step, &upstream, &self.captured);
         let ours = self.ours.settle(step, &ours, &self.captured);
@@ -231,9 +247,9 @@ fn request(step: &Step, variables: &Variables) -> anyhow::Result<http::Request<V
     let mut request = http::Request::builder()
         .method(method)
         .uri(full_path(path, &variables.text("${ns}")));
-    let accept = step.accept.as_deref().unwrap_or("application/json");
+    let accept = variables.text(step.accept.as_deref().unwrap_or("application/json"));
     if accept != "none" {
-        request = request.header("accept", variables.text(accept));
+        request = request.header("accept", accept);
     }
     for (name, value) in &step.headers {
         request = request.header(name, variables.text(value));
@@ -244,9 +260,9 @@ fn request(step: &Step, variables: &Variables) -> anyhow::Result<http::Request<V
             "PATCH" => "application/merge-patch+json",
             _ => "application/json",
         };
-        let kind = step.content_type.as_deref().unwrap_or(usual);
+        let kind = variables.text(step.content_type.as_deref().unwrap_or(usual));
         if kind != "none" {
-            request = request.header("content-type", variables.text(kind));
+            request = request.header("content-type", kind);
         }
         request = request.header("content-length", body.len());
     }
@@ -277,7 +293,10 @@ fn full_path(path: &str, namespace: &str) -> String {
         return path.to_owned();
     }
     match path.split_once(':') {
-        Some((group, rest)) if !group.contains(['?', '/']) || group.matches('/').count() == 1 && !group.contains('?') => {
+        Some((group, rest))
+            if !group.contains(['?', '/'])
+                || group.matches('/').count() == 1 && !group.contains('?') =>
+        {
             format!("/apis/{group}/namespaces/{namespace}/{rest}")
         }
         _ => format!("/api/v1/namespaces/{namespace}/{path}"),

@@ -86,9 +86,7 @@ impl Side {
 
 impl Opened {
     fn content_type(&self) -> &str {
-        self.headers
-            .get("content-type")
-            .map_or("", String::as_str)
+        self.headers.get("content-type").map_or("", String::as_str)
     }
 
     /// Reads the whole body.
@@ -175,8 +173,12 @@ fn options() -> Options {
     let without = "--disable-admission-plugins=ServiceAccount,Priority,DefaultTolerationSeconds,TaintNodesByCondition,\
                    DefaultStorageClass,DefaultIngressClass,LimitRanger,ResourceQuota,RuntimeClass,PodSecurity,\
                    StorageObjectInUseProtection,PersistentVolumeClaimResize";
-    let controllers = "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,\
-                       root-ca-certificate-publisher-controller,clusterrole-aggregation-controller";
+    // Added to the harness's own list, in which a name with a minus wins over the star.
+    let controllers = "--controllers=-deployment-controller,-replicaset-controller,-statefulset-controller,\
+                       -daemonset-controller,-job-controller,-cronjob-controller,-replicationcontroller-controller,\
+                       -endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller,\
+                       -horizontal-pod-autoscaler-controller,-disruption-controller,-resourcequota-controller,\
+                       -pod-garbage-collector-controller,-ttl-after-finished-controller";
     Options {
         controllers: true,
         extra_apiserver_args: vec![without.to_owned()],

@@ -64,7 +64,9 @@ fn wanted(left: &Left) -> [Condition; 5] {
         )
     } else {
         let list = listed(&left.resources, |resource, count| {
-            format!("{resource} has {count} resource instances")
+            // Upstream names the core group too, which is empty.
+            let dot = if resource.contains('.') { "" } else { "." };
+            format!("{resource}{dot} has {count} resource instances")
         });
         (
             "NamespaceContentRemaining",
@@ -133,7 +135,7 @@ mod tests {
         let conditions = namespace["status"]["conditions"].clone();
         assert_eq!(
             conditions[3]["message"],
-            "Some resources are remaining: configmaps has 2 resource instances"
+            "Some resources are remaining: configmaps. has 2 resource instances"
         );
         assert_eq!(
             conditions[4]["message"],

@@ -59,7 +59,7 @@ fn item(kinds: &Kinds, extras: &[ExtensionResource], group: &GroupVersions) -> V
             json!({"version": &**version, "resources": resources, "freshness": "Current"})
         })
         .collect();
-    let mut metadata = json!({"creationTimestamp": null});
+    let mut metadata = json!({});
     if !group.group.is_empty() {
         metadata["name"] = (&*group.group).into();
     }

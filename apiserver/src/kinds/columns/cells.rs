@@ -52,7 +52,7 @@ pub(super) fn data(object: &Value, _: Timestamp) -> Value {
             .and_then(Value::as_object)
             .map_or(0, serde_json::Map::len)
     };
-    (count("data") + count("binaryData")).to_string().into()
+    (count("data") + count("binaryData")).into()
 }
 
 pub(super) fn webhooks(object: &Value, _: Timestamp) -> Value {

@@ -62,7 +62,7 @@ pub fn custom_row(
         let storage = version["storage"] == true;
         versions.push((
             storage,
-            kind_version(version, group, &names.kind)
+            kind_version(crd, version, &names.kind)
                 .map_err(|error| RowError::Schema(index, error))?,
         ));
     }
@@ -97,14 +97,30 @@ pub fn custom_row(
     })
 }
 
-fn kind_version(version: &Value, group: &str, kind: &str) -> Result<KindVersion, SchemaError> {
+/// The version to use instead of a deprecated one: the newest that is served, not deprecated, and newer.
+fn successor<'a>(crd: &'a Value, name: &str) -> Option<&'a str> {
+    list(crd, &["spec", "versions"])
+        .iter()
+        .filter(|version| version["served"] == true && version["deprecated"] != true)
+        .map(|version| text(version, &["name"]))
+        .filter(|other| compare_versions(other, name).is_lt())
+        .min_by(|a, b| compare_versions(a, b))
+}
+
+fn kind_version(crd: &Value, version: &Value, kind: &str) -> Result<KindVersion, SchemaError> {
+    let group = text(crd, &["spec", "group"]);
     let name = text(version, &["name"]);
     let schema = match version.pointer("/schema/openAPIV3Schema") {
         Some(schema) if !schema.is_null() => Schema::from_crd(schema)?,
         _ => Schema::preserving(),
     };
     let warning = || match text(version, &["deprecationWarning"]) {
-        "" => format!("{group}/{name} {kind} is deprecated"),
+        "" => {
+            let instead = successor(crd, name)
+                .map(|newer| format!("; use {group}/{newer} {kind}"))
+                .unwrap_or_default();
+            format!("{group}/{name} {kind} is deprecated{instead}")
+        }
         own => own.to_owned(),
     };
     let scale = version

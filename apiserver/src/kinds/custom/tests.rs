@@ -44,7 +44,7 @@ fn a_definition_becomes_a_row() {
     assert_eq!(v1.columns[1].cell, Cell::Path(".spec.n".to_owned()));
     assert_eq!(
         row.version("v1beta1").unwrap().deprecation.as_deref(),
-        Some("example.org/v1beta1 Foo is deprecated")
+        Some("example.org/v1beta1 Foo is deprecated; use example.org/v1 Foo")
     );
     assert!(!CustomResource.allows_unconditional_update());
     let closing = custom_row(&crd, &names, true, 10).unwrap();

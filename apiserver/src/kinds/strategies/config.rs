@@ -22,6 +22,20 @@ impl Strategy for ConfigMaps {
     ) -> Vec<FieldError> {
         let mut errors = frozen(object, old, &["data", "binaryData"]);
         errors.extend(keys(object, &["data", "binaryData"]));
+        for key in object["data"]
+            .as_object()
+            .into_iter()
+            .flat_map(|data| data.keys())
+        {
+            if object["binaryData"].get(key).is_some() {
+                let detail = "duplicate of key present in binaryData";
+                errors.push(FieldError::invalid(
+                    format!("data[{key}]"),
+                    &key.as_str().into(),
+                    detail,
+                ));
+            }
+        }
         errors
     }
 

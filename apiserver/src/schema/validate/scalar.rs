@@ -18,12 +18,11 @@ pub(super) fn check_string(
     if let Some(most) = rules.max_length.filter(|most| length > *most) {
         let detail = format!("may not be more than {most} bytes");
         walk.push(FieldError::new(FieldErrorKind::TooLong, path, "", detail));
-    }
-    if let Some(least) = rules.min_length.filter(|least| length < *least) {
+    } else if let Some(least) = rules.min_length.filter(|least| length < *least) {
+        // As upstream, one finding a text.
         let detail = format!("{path} in body should be at least {least} chars long");
         walk.push(FieldError::invalid(path, value, detail));
-    }
-    if let Some(pattern) = &rules.pattern
+    } else if let Some(pattern) = &rules.pattern
         && !pattern.regex().is_some_and(|regex| regex.is_match(text))
     {
         let detail = format!("{path} in body should match '{}'", pattern.text);

@@ -149,7 +149,9 @@ impl Walk {
             self.check(child, value, old_value, &child_path(path, name));
             self.lenient = outer;
         }
-        if self.lenient {
+        // Owner references are judged with the rest of metadata.
+        let judged = schema.builtin && path.starts_with("metadata.");
+        if self.lenient || judged {
             return;
         }
         for name in schema.required() {

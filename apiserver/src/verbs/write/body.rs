@@ -29,6 +29,10 @@ pub(super) fn object_of(
     let decoded = decode(format, &request.body, expected)
         .map_err(|error| error.refusal(&kind.kind, &request.body))?;
     let mut value = decoded.value;
+    // As in Go, a null decodes into an object without anything.
+    if value.is_null() {
+        value = Value::Object(serde_json::Map::new());
+    }
     if !value.is_object() {
         return Err(ApiError::bad_request(format!(
             "the object provided is unrecognized (must be of type {}): it is not a JSON object",

@@ -167,12 +167,16 @@ fn check_preconditions(
         );
         return Err(ApiError::invalid(
             &kind.group,
-            &kind.kind,
+            // Upstream names the resource here, not the kind.
+            &kind.plural,
             now.name(),
             &[error],
         ));
     }
-    if revision == now.revision.to_string() {
+    if revision.parse::<u64>().is_err() {
+        let why = format!("strconv.ParseUint: parsing {revision:?}: invalid syntax");
+        Err(ApiError::unexplained(why))
+    } else if revision == now.revision.to_string() {
         Ok(true)
     } else {
         Err(write.modified(now.name()))
@@ -205,13 +209,13 @@ fn carry_over(write: &Write<'_>, value: &mut Value, old: &Value, part: Part) {
     let metadata = object::metadata_mut(value);
     metadata.remove("resourceVersion");
     metadata.remove("managedFields");
-    for field in [
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "generation",
-    ] {
+    for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+        // Left out is as it was; another one is for the validation to refuse.
+        if let (None, Some(kept)) = (metadata.get(field), before.get(field)) {
+            metadata.insert(field.to_owned(), kept.clone());
+        }
+    }
+    for field in ["uid", "creationTimestamp", "generation"] {
         match before.get(field) {
             Some(kept) => metadata.insert(field.to_owned(), kept.clone()),
             None => metadata.remove(field),

@@ -37,9 +37,7 @@ pub async fn create(
     settle_namespace(&mut value, request, kind)?;
     if !object::meta_str(&value, "resourceVersion").is_empty() {
         // No reason: upstream lets this error of its storage through as it is.
-        return Err(ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "",
+        return Err(ApiError::unexplained(
             "resourceVersion should not be set on objects to be created",
         ));
     }
@@ -120,7 +118,6 @@ fn prepare(write: &Write<'_>, value: &mut Value) {
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
         "resourceVersion",
-        "generation",
     ] {
         metadata.remove(field);
     }

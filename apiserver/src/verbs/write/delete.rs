@@ -81,14 +81,19 @@ impl DeleteOptions {
         }
         let mut errors = Vec::new();
         for value in raw.dry_run.iter().filter(|value| *value != "All") {
-            errors.push(unsupported("dryRun", value, "\"All\""));
+            let all = format!("[\"{value}\"]");
+            errors.push(FieldError::new(
+                FieldErrorKind::NotSupported,
+                "dryRun",
+                all,
+                "supported values: \"All\"",
+            ));
         }
         let propagation = match (raw.propagation_policy.as_deref(), raw.orphan_dependents) {
-            (Some(_), Some(_)) => {
-                errors.push(FieldError::new(
-                    FieldErrorKind::Invalid,
+            (Some(policy), Some(_)) => {
+                errors.push(FieldError::invalid(
                     "propagationPolicy",
-                    "",
+                    &policy.into(),
                     "orphanDependents and deletionPropagation cannot be both set",
                 ));
                 None
@@ -101,7 +106,7 @@ impl DeleteOptions {
                 errors.push(unsupported(
                     "propagationPolicy",
                     other,
-                    "\"Background\", \"Foreground\", \"Orphan\", \"nil\"",
+                    "\"Foreground\", \"Background\", \"Orphan\", \"nil\"",
                 ));
                 None
             }
@@ -196,22 +201,28 @@ pub(super) async fn delete_one(
 
 fn check(write: &Write<'_>, now: &Obj, preconditions: &Preconditions) -> Result<(), ApiError> {
     let kind = write.kind;
-    let failed = |what: &str, wanted: &str, found: &str| {
+    // Upstream names the kind here, not the resource (`rest.BeforeDelete`).
+    let failed = |what: &str, wanted: &str, found: &str, story: &str| {
         let why = format!(
-            "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+            "the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). The object might have been {story}"
         );
-        ApiError::conflict(&kind.group, &kind.plural, now.name(), &why)
+        ApiError::conflict(&kind.group, &kind.kind, now.name(), &why)
     };
     if let Some(uid) = &preconditions.uid
         && *uid != now.meta.uid
     {
-        return Err(failed("UID", uid, &now.meta.uid));
+        return Err(failed(
+            "UID",
+            uid,
+            &now.meta.uid,
+            "deleted and then recreated",
+        ));
     }
     let revision = now.revision.to_string();
     if let Some(wanted) = &preconditions.resource_version
         && *wanted != revision
     {
-        return Err(failed("ResourceVersion", wanted, &revision));
+        return Err(failed("ResourceVersion", wanted, &revision, "modified"));
     }
     Ok(())
 }

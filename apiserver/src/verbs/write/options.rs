@@ -34,7 +34,12 @@ impl WriteOptions {
             None | Some("") => false,
             Some("All") => true,
             Some(other) => {
-                errors.push(not_supported("dryRun", other, "\"All\""));
+                errors.push(FieldError::new(
+                    FieldErrorKind::NotSupported,
+                    "dryRun",
+                    format!("[\"{other}\"]"),
+                    "supported values: \"All\"",
+                ));
                 false
             }
         };

@@ -10,7 +10,7 @@ use super::change::{self, Change};
 use super::options::WriteOptions;
 use super::pipeline::Write;
 use super::scale;
-use super::update::part;
+use super::update::{part, settle_name};
 use crate::api::Api;
 use crate::codec::decode::{decode_json, media_type};
 use crate::kinds::{Kind, KindVersion};
@@ -164,6 +164,7 @@ impl Change for PatchChange<'_> {
             ApiError::invalid("", "", "", &[error])
         };
         clean(&mut value, self.version, &mut complaints).map_err(refused)?;
+        self.check_identity(&value, current)?;
         judge(self.request, self.options.field_validation, &complaints).map_err(refused)?;
         // The current revision came from the current object, not from the client: it is no precondition.
         if object::meta_str(&value, "resourceVersion")
@@ -181,6 +182,28 @@ impl Change for PatchChange<'_> {
 }
 
 impl PatchChange<'_> {
+    /// The patched object must still be the one that the path names.
+    fn check_identity(&self, value: &Value, current: &Value) -> Result<(), ApiError> {
+        settle_name(value, &self.request.path.name)?;
+        if object::namespace(value) != object::namespace(current) {
+            return Err(ApiError::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        let uid = object::meta_str(value, "uid");
+        if !uid.is_empty() && uid != object::meta_str(current, "uid") {
+            let error = FieldError::invalid("metadata.uid", &uid.into(), "field is immutable");
+            let (group, kind) = (&self.kind.group, &self.kind.kind);
+            return Err(ApiError::invalid(
+                group,
+                kind,
+                &self.request.path.name,
+                &[error],
+            ));
+        }
+        Ok(())
+    }
+
     fn names_revision(&self) -> bool {
         match &self.patch {
             Patch::Json(operations) => operations

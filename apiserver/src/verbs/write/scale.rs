@@ -65,13 +65,13 @@ pub(super) async fn update_scale(
         api_version: "autoscaling/v1",
         kind: "Scale",
     };
-    let mut scale = decode_kind(&request.content_type, &request.body, expected)?;
+    let scale = decode_kind(&request.content_type, &request.body, expected)?;
     if !scale.is_object() {
         return Err(ApiError::bad_request(
             "the object provided is unrecognized (must be of type Scale): it is not a JSON object",
         ));
     }
-    settle_name(&mut scale, &request.path.name)?;
+    settle_name(&scale, &request.path.name)?;
     let write = Write::new(api, request, kind, version, options.dry_run)?;
     run(&write, Wanted::Whole(scale)).await
 }

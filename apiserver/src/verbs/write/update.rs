@@ -34,7 +34,7 @@ pub async fn update(
     let write = Write::new(api, request, kind, version, options.dry_run)?;
     let mut value = object_of(request, kind, write.version, options.field_validation)?;
     settle_namespace(&mut value, request, kind)?;
-    settle_name(&mut value, &request.path.name)?;
+    settle_name(&value, &request.path.name)?;
     let replacement = Replacement {
         value,
         unconditional: kind.strategy.allows_unconditional_update(),
@@ -66,18 +66,19 @@ impl Change for Replacement {
     }
 }
 
-/// Fills the name of the path in, or refuses another one.
+/// The body must name the object of the path.
 ///
 /// # Errors
-/// 400 if the body names another object than the path.
-pub(super) fn settle_name(value: &mut Value, asked: &str) -> Result<(), ApiError> {
+/// 400 if it names another one or none.
+pub(super) fn settle_name(value: &Value, asked: &str) -> Result<(), ApiError> {
     let given = object::name(value).to_owned();
-    if given.is_empty() {
-        object::set_meta_str(value, "name", asked);
-        return Ok(());
-    }
     if given == asked {
         return Ok(());
+    }
+    if given.is_empty() {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({asked} based on URL) was undeterminable: name must be provided"
+        )));
     }
     Err(ApiError::bad_request(format!(
         "the name of the object ({given}) does not match the name on the URL ({asked})"

@@ -71,6 +71,7 @@ pub(crate) fn name_problems(rule: NameRule, name: &str, prefix: bool) -> Vec<Str
     }
     match rule {
         NameRule::Subdomain => subdomain(text),
+        NameRule::Label if text.contains('.') => vec!["must not contain dots".to_owned()],
         NameRule::Label => label(text),
         NameRule::Label1035 => label_1035(text),
         NameRule::PathSegment => path_segment(text),

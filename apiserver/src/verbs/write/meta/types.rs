@@ -127,7 +127,10 @@ fn timestamp(value: &Value, path: &str) -> Result<(), String> {
     string(value, path)?;
     let text = value.as_str().unwrap_or_default();
     text.parse::<jiff::Timestamp>().map(|_| ()).map_err(|_| {
-        format!("parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{text}\"")
+        let layout = "2006-01-02T15:04:05Z07:00";
+        let year = text.len() >= 4 && text.bytes().take(4).all(|b| b.is_ascii_digit());
+        let wanted = if year { layout } else { "2006" };
+        format!("parsing time \"{text}\" as \"{layout}\": cannot parse \"{text}\" as \"{wanted}\"")
     })
 }
 

@@ -6,7 +6,14 @@ use crate::object;
 use crate::status::FieldError;
 
 /// Fields that never change after creation.
-const IMMUTABLE: &[&str] = &["name", "namespace", "uid", "creationTimestamp"];
+const IMMUTABLE: &[&str] = &[
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+];
 
 /// Findings about the change of metadata from `old` to `new`. The caller has already carried over from `old` what
 /// clients may leave out.

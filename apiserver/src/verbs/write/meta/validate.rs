@@ -7,6 +7,8 @@ use crate::kinds::{Kind, NameRule};
 use crate::object;
 use crate::status::{FieldError, FieldErrorKind};
 
+/// Finalizers without a domain that built-in objects may have.
+const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 /// Keys and values of all annotations together.
 const MAX_ANNOTATIONS: usize = 256 << 10;
 
@@ -54,7 +56,7 @@ pub(crate) fn validate_metadata(kind: &Kind, object: &Value) -> Vec<FieldError> 
     errors.extend(labels(metadata.get("labels"), "metadata.labels"));
     check_annotations(&mut errors, metadata);
     check_owners(&mut errors, metadata);
-    check_finalizers(&mut errors, &object::finalizers(object));
+    check_finalizers(&mut errors, kind, &object::finalizers(object));
     errors
 }
 
@@ -118,7 +120,7 @@ fn check_owners(errors: &mut Vec<FieldError>, metadata: &Map<String, Value>) {
     for owner in owners {
         let text = |field: &str| owner.get(field).and_then(Value::as_str).unwrap_or_default();
         let version = text("apiVersion").rsplit('/').next().unwrap_or_default();
-        if version.is_empty() {
+        if version.is_empty() || text("apiVersion").matches('/').count() > 1 {
             let field = format!("{path}.apiVersion");
             let detail = "version must not be empty";
             errors.push(FieldError::invalid(
@@ -129,11 +131,10 @@ fn check_owners(errors: &mut Vec<FieldError>, metadata: &Map<String, Value>) {
         }
         for field in ["kind", "name", "uid"] {
             if text(field).is_empty() {
-                let detail = format!("{field} must not be empty");
                 errors.push(FieldError::invalid(
                     format!("{path}.{field}"),
                     &"".into(),
-                    detail,
+                    "must not be empty",
                 ));
             }
         }
@@ -159,11 +160,21 @@ fn check_owners(errors: &mut Vec<FieldError>, metadata: &Map<String, Value>) {
     }
 }
 
-fn check_finalizers(errors: &mut Vec<FieldError>, finalizers: &[&str]) {
+fn check_finalizers(errors: &mut Vec<FieldError>, kind: &Kind, finalizers: &[&str]) {
     let path = "metadata.finalizers";
-    for finalizer in finalizers {
+    // Upstream's own groups for extension know no standard finalizers.
+    let strict = !kind.is_custom()
+        && !["apiextensions.k8s.io", "admissionregistration.k8s.io"].contains(&&*kind.group);
+    for (index, finalizer) in finalizers.iter().enumerate() {
         for problem in qualified_name_problems(finalizer) {
             errors.push(FieldError::invalid(path, &(*finalizer).into(), problem));
+        }
+        if strict && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(finalizer) {
+            errors.push(FieldError::invalid(
+                format!("{path}[{index}]"),
+                &(*finalizer).into(),
+                "name is neither a standard finalizer name nor is it fully qualified",
+            ));
         }
     }
     let both = [super::super::ORPHAN, super::super::FOREGROUND];
