@@ -86,9 +86,9 @@ impl std::fmt::Debug for Api {
 fn check(kind: &Kind, version: &KindVersion, path: &ResourcePath) -> Result<(), ApiError> {
     let not_allowed = || {
         if kind.is_custom() {
-            ApiError::method_not_supported(&path.group, &path.resource, path.verb.as_str())
+            ApiError::method_not_allowed(&path.group, &path.resource, path.verb.as_str())
         } else {
-            ApiError::method_not_allowed()
+            ApiError::no_such_method()
         }
     };
     let in_namespace = !path.namespace.is_empty();

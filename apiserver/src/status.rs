@@ -282,7 +282,7 @@ impl ApiError {
     }
 
     /// 405 for a method that a path does not know.
-    pub fn method_not_allowed() -> Self {
+    pub fn no_such_method() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "MethodNotAllowed",
@@ -291,7 +291,7 @@ impl ApiError {
     }
 
     /// 405 for a verb that a custom kind does not know.
-    pub fn method_not_supported(group: &str, resource: &str, action: &str) -> Self {
+    pub fn method_not_allowed(group: &str, resource: &str, action: &str) -> Self {
         let message = format!(
             "{action} is not supported on resources of kind \"{}\"",
             qualified(group, resource)

@@ -49,7 +49,7 @@ pub(crate) fn answer(
     path: &str,
 ) -> Result<Response<Body>, ApiError> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(ApiError::method_not_allowed());
+        return Err(ApiError::no_such_method());
     }
     let headers = request.headers();
     let kinds = front.api.registry.kinds();

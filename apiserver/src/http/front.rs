@@ -173,7 +173,7 @@ impl Front {
             return None;
         }
         if !matches!(*method, Method::GET | Method::HEAD) {
-            return Some(Err(ApiError::method_not_allowed()));
+            return Some(Err(ApiError::no_such_method()));
         }
         Some(Ok(match health {
             Some((endpoint, single)) => {

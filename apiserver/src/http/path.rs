@@ -71,7 +71,7 @@ fn verb(method: &Method, collection: bool, query: &Query) -> Result<Verb, ApiErr
         (&Method::PATCH, _) => Verb::Patch,
         (&Method::DELETE, false) => Verb::Delete,
         (&Method::DELETE, true) => Verb::DeleteCollection,
-        _ => return Err(ApiError::method_not_allowed()),
+        _ => return Err(ApiError::no_such_method()),
     })
 }
 

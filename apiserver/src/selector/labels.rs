@@ -416,9 +416,18 @@ mod tests {
                 "=a",
                 "found '=', expected: !, identifier, or 'end of string'",
             ),
-            ("a in b", "found 'b' expected: '('"),
-            ("a in (b", "found '', expected: ',' or ')'"),
-            ("a b", "found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+            (
+                "a in b",
+                "unable to parse requirement: found 'b' expected: '('",
+            ),
+            (
+                "a in (b",
+                "unable to parse requirement: found '', expected: ',' or ')'",
+            ),
+            (
+                "a b",
+                "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+            ),
             (
                 "!=a",
                 "found '!=', expected: !, identifier, or 'end of string'",
@@ -426,7 +435,7 @@ mod tests {
         ];
         for (selector, message) in cases {
             let error = LabelSelector::parse(selector).unwrap_err().to_string();
-            assert_eq!(error, format!("unable to parse requirement: {message}"));
+            assert_eq!(error, message);
         }
         for bad in ["-a=b", "a=-b", "A_/x=1", "a>b", "a/b/c=1", "a=ü"] {
             assert!(LabelSelector::parse(bad).is_err(), "{bad}");

@@ -71,7 +71,7 @@ async fn preconditions_and_policies() {
             .unwrap_err();
         assert_eq!(error.code, 409);
         assert!(
-            error.message.contains("Precondition failed: "),
+            error.message.contains("in the precondition ("),
             "{}",
             error.message
         );

@@ -366,7 +366,7 @@ async fn dry_runs_and_preconditions_change_nothing() {
     assert!(
         error
             .message
-            .contains("Precondition failed: UID in precondition: another"),
+            .contains("the UID in the precondition (another) does not match"),
         "{error}"
     );
     dry.query.0[0].1 = "Some".into();
