@@ -28,6 +28,7 @@
 //! ```
 
 mod backend;
+mod backup;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]
 pub mod conformance;
@@ -45,6 +46,7 @@ pub use backend::{
     At, Backend, BackendError, Batch, Conflict, Doubt, Head, ListQuery, MemoryBackend, PageLimit,
     Problem, Sharing, Snapshot, TransactError,
 };
+pub use backup::{BackupError, BackupReport, RestoreError, backup, check_backup, restore};
 pub use database::{DatabaseUrl, DatabaseUrlError, OpenBackendError, open_backend};
 pub use object::{Action, Change, ChangeKind, Expect, Key, Mutation, Page, Previous, Record};
 pub use remote::{RemoteBackend, RemoteOpenError, RemoteOptions};

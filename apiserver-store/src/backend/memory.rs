@@ -118,6 +118,20 @@ impl Backend for MemoryBackend {
         Ok(state.head())
     }
 
+    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+        let mut state = self.state();
+        if state.revision != Revision::ZERO {
+            return Ok(false);
+        }
+        state.objects = records
+            .into_iter()
+            .map(|record| (record.key.clone(), record))
+            .collect();
+        (state.revision, state.compacted) = (head.revision, head.compacted);
+        state.jumps = head.epoch.saturating_sub(1);
+        Ok(true)
+    }
+
     async fn load(&self) -> Result<Snapshot, BackendError> {
         let state = self.state();
         let records: Vec<_> = state.objects.values().cloned().map(Ok).collect();

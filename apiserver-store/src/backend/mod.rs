@@ -221,6 +221,17 @@ pub trait Backend: Send + Sync + 'static {
         Err(BackendError::new(Problem::Other, what))
     }
 
+    /// Fills an empty store with these records, in key order, and sets its head, in one transaction; false, and
+    /// nothing is changed, if it is not empty. Their revisions are below the head's.
+    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+        let what = format!(
+            "cannot restore {} objects at {}",
+            records.len(),
+            head.revision
+        );
+        Err(BackendError::new(Problem::Other, what))
+    }
+
     /// Begins to read all current records in key order.
     async fn load(&self) -> Result<Snapshot, BackendError>;
 

@@ -4,6 +4,7 @@
 //! check for it. Checks use only what [`Store`] promises, and compare it with a [`Model`] that keeps every state
 //! there ever was. They panic with what they found, as tests do.
 
+mod backups;
 mod compaction;
 pub mod databases;
 mod history;
@@ -12,6 +13,7 @@ mod model;
 mod streams;
 mod writes;
 
+pub use backups::*;
 pub use compaction::*;
 pub use history::*;
 pub use lifecycle::*;
@@ -74,6 +76,7 @@ macro_rules! conformance_suite {
             a_stream_that_falls_behind_compaction_is_told,
             a_reopened_store_goes_on_where_it_was,
             closing_carries_out_what_is_queued,
+            a_backup_is_restored_far_ahead,
         }
     };
     (@checks $fixture:ty: $($check:ident,)*) => {

@@ -97,18 +97,27 @@ impl Applying<'_> {
     }
 
     async fn put_objects(&mut self, changes: &[&Change]) -> Result<(), BackendError> {
+        let records: Vec<Record> = changes
+            .iter()
+            .filter_map(|change| change.record())
+            .collect();
+        self.put_records(&records).await
+    }
+
+    /// Writes objects as they are, over what is there.
+    pub(super) async fn put_records(&mut self, records: &[Record]) -> Result<(), BackendError> {
         const INSERT: &str =
             "INSERT INTO store_obj (resource, namespace, name, rv, create_rv, value) VALUES ";
         let mut rows = Rows::new(INSERT, self.dialect.or_replace(), self.bytes);
-        for change in changes {
-            let value = self.values.encode(&change.key, &change.value);
+        for record in records {
+            let value = self.values.encode(&record.key, &record.value);
             let weight = value.len();
             let row = [
-                Value::Text(change.key.resource.to_string()),
-                Value::Text(change.key.namespace.to_string()),
-                Value::Text(change.key.name.to_string()),
-                Value::Int(Some(to_sql(change.revision))),
-                Value::Int(Some(to_sql(change.create_revision))),
+                Value::Text(record.key.resource.to_string()),
+                Value::Text(record.key.namespace.to_string()),
+                Value::Text(record.key.name.to_string()),
+                Value::Int(Some(to_sql(record.revision))),
+                Value::Int(Some(to_sql(record.create_revision))),
                 Value::Blob(Some(value)),
             ];
             rows.add(self.link, row, weight).await?;

@@ -30,8 +30,8 @@ use async_trait::async_trait;
 
 use self::dialect::Dialect;
 use crate::{
-    At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, Page, PageLimit, Revision,
-    Sharing, Snapshot, TransactError,
+    At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, Page, PageLimit, Record,
+    Revision, Sharing, Snapshot, TransactError,
 };
 
 #[async_trait]
@@ -78,6 +78,10 @@ impl Backend for RemoteBackend {
 
     async fn jump(&self, told: Revision) -> Result<Head, BackendError> {
         self.leave_behind(told).await
+    }
+
+    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+        self.fill_empty(head, records).await
     }
 
     async fn load(&self) -> Result<Snapshot, BackendError> {

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{RemoteBackend, apply::Applying, connect::Held, dialect::Dialect, link::Row};
 use crate::{
-    BackendError, Batch, Head, Problem, Revision, TransactError,
+    BackendError, Batch, Head, Problem, Record, Revision, TransactError,
     backend::{Cells, JUMP, damaged, revision, to_sql},
 };
 
@@ -131,6 +131,38 @@ impl RemoteBackend {
         let head = self.head_on(&mut held.link).await?;
         held.keep();
         Ok(head)
+    }
+
+    pub(super) async fn fill_empty(
+        &self,
+        head: Head,
+        records: Vec<Record>,
+    ) -> Result<bool, BackendError> {
+        let mut held = self.writers.hold().await?;
+        if self.begin(&mut held).await? != Revision::ZERO {
+            held.link.run(&["ROLLBACK"]).await?;
+            held.keep();
+            return Ok(false);
+        }
+        let mut applying = Applying {
+            link: &mut held.link,
+            dialect: self.dialect,
+            values: &self.values,
+            bytes: self.statement_bytes,
+            tag: 0,
+        };
+        applying.put_records(&records).await?;
+        let Head {
+            revision,
+            compacted,
+            epoch,
+        } = head;
+        let counter = format!("UPDATE store_rev SET rv = {revision}, epoch = {epoch} WHERE id = 1");
+        let marks =
+            format!("UPDATE store_meta SET v = {compacted} WHERE k = 'compacted' OR k = 'trimmed'");
+        held.link.run(&[&counter, &marks, "COMMIT"]).await?;
+        held.keep();
+        Ok(true)
     }
 
     pub(super) async fn raise_compacted(&self, through: Revision) -> Result<(), BackendError> {

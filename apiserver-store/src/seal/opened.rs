@@ -7,8 +7,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::Seals;
 use crate::{
-    At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, Page, PageLimit, Revision,
-    Sharing, Snapshot, TransactError,
+    At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, Page, PageLimit, Record,
+    Revision, Sharing, Snapshot, TransactError,
 };
 
 /// Opens what is read. Writing passes through unchanged: what a [`Batch`] holds is sealed already, and what the backend decides by
@@ -52,6 +52,10 @@ impl Backend for Opened {
 
     async fn jump(&self, told: Revision) -> Result<Head, BackendError> {
         self.inner.jump(told).await
+    }
+
+    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+        self.inner.fill(head, records).await
     }
 
     async fn load(&self) -> Result<Snapshot, BackendError> {

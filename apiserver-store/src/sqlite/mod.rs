@@ -22,8 +22,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    At, Backend, BackendError, Batch, Change, Head, ListQuery, Page, PageLimit, Revision, Snapshot,
-    TransactError,
+    At, Backend, BackendError, Batch, Change, Head, ListQuery, Page, PageLimit, Record, Revision,
+    Snapshot, TransactError,
 };
 
 #[async_trait]
@@ -42,6 +42,10 @@ impl Backend for SqliteBackend {
 
     async fn jump(&self, told: Revision) -> Result<Head, BackendError> {
         self.leave_behind(told).await
+    }
+
+    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+        self.fill_empty(head, records).await
     }
 
     async fn load(&self) -> Result<Snapshot, BackendError> {

@@ -5,7 +5,7 @@ use tokio::sync::MutexGuard;
 
 use super::{SqliteBackend, apply::apply_batch, error::failed_commit, open::connect_writer, rows};
 use crate::{
-    BackendError, Batch, Head, Revision, TransactError,
+    BackendError, Batch, Head, Record, Revision, TransactError,
     backend::{JUMP, to_sql},
 };
 
@@ -87,6 +87,49 @@ impl SqliteBackend {
         tx.commit().await?;
         held.keep();
         Ok(head)
+    }
+
+    pub(super) async fn fill_empty(
+        &self,
+        head: Head,
+        records: Vec<Record>,
+    ) -> Result<bool, BackendError> {
+        let mut held = self.hold_writer().await?;
+        let mut tx = begin(held.connection()).await?;
+        if rows::head(&mut tx).await?.revision != Revision::ZERO {
+            tx.rollback().await?;
+            held.keep();
+            return Ok(false);
+        }
+        for Record {
+            key,
+            value,
+            revision,
+            create_revision,
+        } in records
+        {
+            sqlx::query(
+                "INSERT INTO obj (resource, namespace, name, rv, create_rv, value)
+                 VALUES (?, ?, ?, ?, ?, ?)",
+            )
+            .bind(key.resource.to_string())
+            .bind(key.namespace.to_string())
+            .bind(key.name.to_string())
+            .bind(to_sql(revision))
+            .bind(to_sql(create_revision))
+            .bind(self.values.encode(&key, &value))
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query("UPDATE rev SET rv = ?, compacted = ?, epoch = ? WHERE id = 1")
+            .bind(to_sql(head.revision))
+            .bind(to_sql(head.compacted))
+            .bind(to_sql(Revision::new(head.epoch)))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        held.keep();
+        Ok(true)
     }
 
     pub(super) async fn raise_compacted(&self, through: Revision) -> Result<(), BackendError> {

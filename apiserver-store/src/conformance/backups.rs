@@ -1,0 +1,76 @@
+//! Checks of backup and restore.
+
+use super::{Fixture, open, options, put, write_some};
+use crate::{
+    Backend, Expect, Key, ReadError, RestoreError, Revision, Store, backup, check_backup, restore,
+};
+
+/// All objects come back as they were, in a new epoch that no client of the old one can take for its own; a
+/// damaged file and a database that has something in it are refused.
+pub async fn a_backup_is_restored_far_ahead<F: Fixture>() {
+    let source = F::new().await;
+    let store = open(&source).await;
+    write_some(&store, 70).await;
+    let before = store.load().await.expect("loads");
+    let before = before.collect().await.expect("loads");
+    store.close().await;
+    let backend = source.open().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("backup");
+    let mut file = tokio::fs::File::create(&path).await.expect("a file");
+    let written = backup(&backend, &mut file).await.expect("backs up");
+    assert_eq!((written.revision.get(), written.objects), (70, 5));
+    assert_eq!(check_backup(&path).expect("intact"), written);
+    assert!(matches!(
+        restore(&backend, &path).await,
+        Err(RestoreError::NotEmpty)
+    ));
+    backend.close().await.expect("closes");
+
+    let target = F::new().await;
+    let backend = target.open().await;
+    let whole = std::fs::read(&path).expect("readable");
+    let other = directory.path().join("damaged");
+    for place in [0, 20, 33, whole.len() / 2, whole.len() - 1] {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 1;
+        std::fs::write(&other, damaged).expect("writable");
+        let refused = restore(&backend, &other).await;
+        assert!(
+            matches!(refused, Err(RestoreError::Damaged(_))),
+            "{place}: {refused:?}"
+        );
+    }
+    std::fs::write(&other, &whole[..whole.len() - 40]).expect("writable");
+    assert!(matches!(
+        restore(&backend, &other).await,
+        Err(RestoreError::Damaged(_))
+    ));
+    assert_eq!(restore(&backend, &path).await.expect("restores"), written);
+    let store = Store::open(backend, options::<F>()).await.expect("opens");
+    let after = store
+        .load()
+        .await
+        .expect("loads")
+        .collect()
+        .await
+        .expect("loads");
+    assert!(after == before);
+    assert_eq!(store.epoch(), written.epoch + 1);
+    let start = store.committed();
+    assert!(start.get() > 1 << 32);
+    for lost in [60, 70, 75, 100_000] {
+        let followed = store.changes(Revision::new(lost)).await;
+        assert!(
+            matches!(followed, Err(ReadError::Compacted { .. })),
+            "{lost}"
+        );
+    }
+    let key = Key::new("/configmaps", "default", "new");
+    let next = store
+        .commit(put(&key, Expect::Absent, "{}"))
+        .await
+        .expect("creates");
+    assert_eq!(next, start.next());
+    store.close().await;
+}
