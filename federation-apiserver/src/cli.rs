@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, HiddenUrl, LogFormat, Settings};
 use crate::webhook::{self, WebhookArgs};
-use crate::{logging, rewrite, serve};
+use crate::{backup, logging, rewrite, serve};
 
 /// Koinon's hub: a Kubernetes API server for federation objects, on SQLite, PostgreSQL or MySQL.
 #[derive(Clone, Debug, Parser)]
@@ -27,6 +27,12 @@ enum Command {
     /// Takes the same settings as `serve`. Hubs on a shared database may run. A hub on SQLite must not: have it do this itself then, with
     /// `kubectl create --raw /koinon/v1/rewrite -f /dev/null`.
     Rewrite(ServeArgs),
+    /// Write all objects into a file, while hubs on a shared database run. A hub on SQLite must be stopped.
+    ///
+    /// Sealed objects stay sealed in it: keep the encryption keys too, elsewhere.
+    Backup(FileArgs),
+    /// Read a backup into an empty database of any kind. Clients of the hub then list everything anew.
+    Restore(FileArgs),
     /// Serve conversion and admission for a hub that is an ordinary Kubernetes cluster, until SIGINT or SIGTERM.
     Webhook(WebhookArgs),
 }
@@ -95,6 +101,15 @@ pub struct ServeArgs {
     shutdown_delay_seconds: Option<u64>,
 }
 
+/// Flags of `backup` and `restore`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The backup.
+    file: PathBuf,
+    #[command(flatten)]
+    settings: ServeArgs,
+}
+
 impl ServeArgs {
     /// The settings in effect.
     ///
@@ -136,6 +151,20 @@ pub async fn main(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(arguments) => hub(arguments).await,
         Command::Rewrite(arguments) => seal_again(arguments).await,
+        Command::Backup(arguments) => {
+            let (settings, file) = (arguments.settings, arguments.file);
+            with_config(settings, async |config| {
+                backup::backup(&config, &file).await
+            })
+            .await
+        }
+        Command::Restore(arguments) => {
+            let (settings, file) = (arguments.settings, arguments.file);
+            with_config(settings, async |config| {
+                backup::restore(&config, &file).await
+            })
+            .await
+        }
         Command::Webhook(arguments) => webhook(arguments).await,
     }
 }
@@ -163,6 +192,23 @@ async fn seal_again(arguments: ServeArgs) -> ExitCode {
         return failed(&*error, 2);
     }
     match rewrite::rewrite(&config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+async fn with_config(
+    arguments: ServeArgs,
+    work: impl AsyncFnOnce(Config) -> Result<(), backup::BackupCommandError>,
+) -> ExitCode {
+    let config = match arguments.into_config() {
+        Ok(config) => config,
+        Err(error) => return failed(&error, 2),
+    };
+    if let Err(error) = logging::init(config.log_format, &config.log) {
+        return failed(&*error, 2);
+    }
+    match work(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error, 1),
     }

@@ -9,6 +9,7 @@
 //! are only asked at the right moment, with the facts that they need from the cache.
 
 mod admission;
+mod backup;
 mod cli;
 mod config;
 mod conversion;
