@@ -42,8 +42,7 @@ pub(super) fn check(method: &Method, path: &str, namespace: &str) -> Result<(), 
     let parts: Vec<&str> = trimmed.split('/').collect();
     let odd = |part: &&str| part.is_empty() || *part == "." || *part == "..";
     // Names in the member's API need no escapes but for the colon and the like, which clients do not escape in paths.
-    if trimmed.contains(['%', '\\']) || (!trimmed.is_empty() && parts.iter().any(odd))
-    {
+    if trimmed.contains(['%', '\\']) || (!trimmed.is_empty() && parts.iter().any(odd)) {
         return Err(OutsideCell::Ambiguous);
     }
     let reads = matches!(*method, Method::GET | Method::HEAD);
