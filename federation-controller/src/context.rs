@@ -83,7 +83,8 @@ impl Context {
                 .namespaces
                 .get(&ObjectKey::new("", namespace))
                 .and_then(|namespace| namespace.metadata.labels.as_ref().map(Tenancy::from_labels))
-                .unwrap_or_default(),
+                .unwrap_or_default()
+                .within(namespace),
         }
     }
 

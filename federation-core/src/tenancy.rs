@@ -14,6 +14,8 @@ pub struct Tenancy {
     pub tenant: Option<String>,
     /// Value of `koinon.io/workspace-group`.
     pub workspace_group: Option<String>,
+    /// Hub namespace of a federated object; `None` for cluster-scoped ones, and for members.
+    pub namespace: Option<String>,
 }
 
 impl Tenancy {
@@ -25,20 +27,49 @@ impl Tenancy {
         Self {
             tenant: read(labels::TENANT),
             workspace_group: read(labels::WORKSPACE_GROUP),
+            namespace: None,
         }
     }
 
-    /// True if an object of this tenancy may reach a member with these labels: both labels agree, absent with absent.
+    /// The same, of the federated objects in a hub namespace.
+    #[must_use]
+    pub fn within(self, namespace: &str) -> Self {
+        Self {
+            namespace: Some(namespace.to_owned()),
+            ..self
+        }
+    }
+
+    /// True if an object of this tenancy may reach a member with these labels: both labels agree, absent with absent, and a cell is
+    /// of the object's own namespace. Another namespace's cell may hold an object of the same kind and name, which is that
+    /// namespace's: it must be neither changed nor, as one that left the placement, deleted.
     /// Placement, mask, deletion and status reads come after this test.
     #[must_use]
     pub fn reaches(&self, member_labels: &BTreeMap<String, String>) -> bool {
-        *self == Self::from_labels(member_labels)
+        let member = Self::from_labels(member_labels);
+        let own_cell = match (&self.namespace, member_labels.get(labels::CELL_NAMESPACE)) {
+            (Some(own), Some(of_cell)) => own == of_cell,
+            _ => true,
+        };
+        self.tenant == member.tenant && self.workspace_group == member.workspace_group && own_cell
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_cells_of_the_own_namespace_are_reached() {
+        let cell = |namespace: &str| {
+            BTreeMap::from([(labels::CELL_NAMESPACE.to_owned(), namespace.to_owned())])
+        };
+        let own = Tenancy::default().within("bank-prod");
+        assert!(own.reaches(&cell("bank-prod")));
+        assert!(!own.reaches(&cell("shop-prod")));
+        assert!(own.reaches(&BTreeMap::new()), "plain clusters are for all");
+        assert!(Tenancy::default().reaches(&cell("bank-prod")));
+    }
 
     #[test]
     fn only_the_own_tenant_and_group_are_reached() {

@@ -257,7 +257,10 @@ fn known(name: &str, path: &Path, scope: &Scope<'_>, verdict: &mut Verdict) {
         (false, _) => ("cluster", name.to_owned()),
     };
     let none = BTreeMap::new();
-    let own = scope.snapshot.namespace_labels.map(Tenancy::from_labels);
+    let own = scope
+        .snapshot
+        .namespace_labels
+        .map(|labels| Tenancy::from_labels(labels).within(scope.namespace));
     let registered = scope.snapshot.clusters.iter().any(|cluster| {
         let labels = cluster.metadata.labels.as_ref().unwrap_or(&none);
         cluster.metadata.name.as_deref() == Some(full.as_str())
