@@ -62,6 +62,8 @@ pub enum Command {
     Join(Join),
     /// Take a member cluster away from the hub
     Unjoin(Unjoin),
+    /// Bring what the hub may do in a member in step with the kinds that are enabled
+    Grant(Grant),
     /// Make a kind federated: Foo gets a FederatedFoo
     Enable(Enable),
     /// Stop federating a kind; what is in the members stays
@@ -186,7 +188,7 @@ pub struct Join {
     /// Labels of the cluster, which selectors match
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
     pub labels: Vec<String>,
-    /// Grant only the kinds that are enabled on the hub instead of everything
+    /// Grant only the kinds that are enabled on the hub instead of everything; `fedctl grant` brings them in step later
     #[arg(long)]
     pub least_privilege: bool,
     /// With --least-privilege: whom the hub may act as in the member, so that they can use it through the hub
@@ -213,6 +215,28 @@ pub struct Unjoin {
     #[arg(long)]
     pub force: bool,
     /// Show what would be deleted, delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `fedctl grant`.
+#[derive(Args, Debug)]
+pub struct Grant {
+    /// Name of the cluster on the hub
+    pub name: String,
+    /// Kubeconfig of the member, of somebody who may grant
+    #[arg(long, value_name = "FILE")]
+    pub cluster_kubeconfig: Option<PathBuf>,
+    /// Context of the member in that kubeconfig [default: NAME if there is such a context, else the current one]
+    #[arg(long, value_name = "CONTEXT")]
+    pub cluster_context: Option<String>,
+    /// Name of the hub as it appears in the member's objects
+    #[arg(long, default_value = "koinon", value_name = "NAME")]
+    pub host_cluster_name: String,
+    /// From now on only the kinds that are enabled on the hub, also if the cluster was joined with everything
+    #[arg(long)]
+    pub least_privilege: bool,
+    /// Print the rules, grant nothing
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -53,6 +53,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Deinit(args) => commands::deinit(global, &args).await,
         Command::Join(args) => commands::join(global, &args).await,
         Command::Unjoin(args) => commands::unjoin(global, &args).await,
+        Command::Grant(args) => commands::grant(global, &args).await,
         Command::Enable(args) => commands::enable(global, &args).await,
         Command::Disable(args) => commands::disable(global, &args).await,
         Command::Cell(command) => commands::cell(global, &command).await,

@@ -10,8 +10,9 @@ use federation_api::kinds::{KubeFedCluster, KubeFedClusterSpec, SecretRef, TlsVa
 use federation_api::names;
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::api::{Api, ObjectMeta, PostParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::Kubeconfig;
+use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 
@@ -22,6 +23,9 @@ use crate::objects::{delete, ensure};
 /// How long the member may take to fill in the token (KubeFed's own patience).
 const TOKEN_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a namespace that is just being deleted may take to go.
+const NAMESPACE_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How a member is to be registered.
 pub(crate) struct Registration {
     /// Name of the KubeFedCluster.
@@ -30,6 +34,8 @@ pub(crate) struct Registration {
     pub(crate) secret_name: Option<String>,
     /// Labels of the KubeFedCluster.
     pub(crate) labels: BTreeMap<String, String>,
+    /// Annotations of the KubeFedCluster.
+    pub(crate) annotations: BTreeMap<String, String>,
     /// RBAC rules of the service account.
     pub(crate) rules: Value,
 }
@@ -121,11 +127,7 @@ impl Member {
         let client = &self.member_client;
         let meta = |name: &str| json!({"name": name});
         let role = self.role();
-        ensure::<Namespace>(
-            &Api::all(client.clone()),
-            json!({"metadata": meta(namespace)}),
-        )
-        .await?;
+        self.ensure_namespace(namespace).await?;
         ensure::<ServiceAccount>(
             &Api::namespaced(client.clone(), namespace),
             json!({
@@ -158,14 +160,33 @@ impl Member {
         .await
     }
 
+    /// Makes the namespace; one that is just going, because the member was unjoined a moment ago, is waited for.
+    async fn ensure_namespace(&self, name: &str) -> anyhow::Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.member_client.clone());
+        let there = namespaces
+            .get_opt(name)
+            .await
+            .context("cannot ask the member for its namespaces")?;
+        if let Some(going) = there.filter(|one| one.metadata.deletion_timestamp.is_some()) {
+            let uid = going.metadata.uid.unwrap_or_default();
+            let gone = await_condition(namespaces.clone(), name, conditions::is_deleted(&uid));
+            tokio::time::timeout(NAMESPACE_PATIENCE, gone)
+                .await
+                .with_context(|| {
+                    let seconds = NAMESPACE_PATIENCE.as_secs();
+                    format!("namespace {name} of the member is still being deleted after {seconds} s: what holds it?")
+                })?
+                .context("cannot watch the namespace that is being deleted")?;
+        }
+        ensure::<Namespace>(&namespaces, json!({"metadata": {"name": name}})).await
+    }
+
     /// Waits for the token that the member writes into the secret.
     async fn token(&self, namespace: &str) -> anyhow::Result<String> {
         let secrets: Api<Secret> = Api::namespaced(self.member_client.clone(), namespace);
-        let ready = kube::runtime::wait::await_condition(
-            secrets,
-            &self.account,
-            |secret: Option<&Secret>| token_of(secret).is_some(),
-        );
+        let ready = await_condition(secrets, &self.account, |secret: Option<&Secret>| {
+            token_of(secret).is_some()
+        });
         let secret = tokio::time::timeout(TOKEN_PATIENCE, ready)
             .await
             .with_context(|| format!("the member put no token into secret {}/{} within {} s: does it run a token controller?", namespace, self.account, TOKEN_PATIENCE.as_secs()))?
@@ -204,6 +225,8 @@ impl Member {
             },
         );
         cluster.metadata.labels = (!registration.labels.is_empty()).then_some(registration.labels);
+        cluster.metadata.annotations =
+            (!registration.annotations.is_empty()).then_some(registration.annotations);
         let clusters: Api<KubeFedCluster> = Api::namespaced(hub_client.clone(), namespace);
         clusters
             .create(&PostParams::default(), &cluster)
@@ -214,6 +237,21 @@ impl Member {
                     registration.name
                 )
             })
+    }
+
+    /// Replaces what the hub's account may do by these rules.
+    ///
+    /// # Errors
+    /// There is no such role: the cluster was not joined under this hub's name. Or whoever asks may not grant that much.
+    pub(crate) async fn grant(&self, rules: &Value) -> anyhow::Result<()> {
+        let roles: Api<ClusterRole> = Api::all(self.member_client.clone());
+        let role = self.role();
+        let patch = Patch::Merge(json!({"rules": rules}));
+        roles
+            .patch(&role, &PatchParams::default(), &patch)
+            .await
+            .with_context(|| format!("cannot change ClusterRole {role} in {}", self.endpoint))?;
+        Ok(())
     }
 
     /// Takes away what [`Member::register`] made in the member. The namespace stays if `is_hub`: there it holds everything that

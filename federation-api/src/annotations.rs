@@ -35,3 +35,9 @@ pub const PROPAGATED_LABELS: &str = "koinon.io/propagated-labels";
 
 /// On a derived `KubeFedCluster`: the namespace of the physical cluster that its objects land in.
 pub const MEMBER_NAMESPACE: &str = "koinon.io/member-namespace";
+
+/// On a `KubeFedCluster`: what the hub's account in the member was granted. [`GRANTS_LEAST_PRIVILEGE`], or absent for everything.
+/// Only fedctl reads it: the grants themselves are the member's RBAC.
+pub const GRANTS: &str = "koinon.io/grants";
+/// Value of [`GRANTS`]: the kinds that were enabled when the member joined or was last granted, and nothing else.
+pub const GRANTS_LEAST_PRIVILEGE: &str = "least-privilege";

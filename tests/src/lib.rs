@@ -11,6 +11,7 @@ pub mod federated;
 pub mod oracle;
 pub mod transcript;
 pub mod upstream;
+pub mod world;
 
 mod guarded;
 mod kubectl;

@@ -1,8 +1,7 @@
 //! A member cluster in a process of its own, which can be taken away and brought back.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,11 +9,11 @@ use tempfile::TempDir;
 
 use crate::guarded::Guarded;
 use crate::kubectl::Kubectl;
-use crate::playground::Playground;
 use crate::tools::Tools;
+use crate::upstream::free_port;
 use crate::wait::within;
 
-/// The example server of the crate `apiserver`, with the kind Foo and without its operator.
+/// The example server of the crate `apiserver`.
 #[derive(Debug)]
 pub struct MemberServer {
     tools: Tools,
@@ -24,20 +23,15 @@ pub struct MemberServer {
 }
 
 impl MemberServer {
-    /// Starts one and defines Foo in it. It is not joined to the hub yet.
+    /// Starts one.
     ///
     /// # Panics
     /// It does not get ready.
     #[must_use]
-    pub fn start(playground: &Playground) -> Self {
-        // Free now, and so with luck in a moment: the port must be the same after a restart.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
+    pub fn start(tools: &Tools) -> Self {
         let mut server = Self {
-            tools: playground.tools().clone(),
-            port,
+            tools: tools.clone(),
+            port: free_port(),
             process: None,
             directory: tempfile::Builder::new()
                 .prefix("koinon-e2e-member-")
@@ -45,15 +39,6 @@ impl MemberServer {
                 .expect("a temporary directory"),
         };
         server.restart();
-        let definition = Command::new(server.tools.foo_operator())
-            .arg("--print-crd")
-            .output()
-            .expect("foo-operator starts");
-        let definition = String::from_utf8_lossy(&definition.stdout).into_owned();
-        let kubectl = server.kubectl();
-        kubectl
-            .try_with_input(&["apply", "-f", "-"], &definition)
-            .expect("Foo can be defined");
         server
     }
 
@@ -103,5 +88,11 @@ impl MemberServer {
     pub fn kubectl(&self) -> Kubectl {
         let cache = self.directory.path().join("kube-cache");
         Kubectl::new(self.tools.kubectl(), &self.kubeconfig(), &cache)
+    }
+
+    /// Its directory, which goes with it.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 }

@@ -5,6 +5,15 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// What `cargo build --workspace --all-targets` makes and tests start.
+const PROGRAMS: [&str; 5] = [
+    "fedctl",
+    "federation-apiserver",
+    "federation-controller",
+    "foo-operator",
+    "examples/serve",
+];
+
 /// The programs of a run.
 #[derive(Clone, Debug)]
 pub struct Tools {
@@ -28,7 +37,7 @@ impl Tools {
             return None;
         };
         let binaries = told.or_else(binaries_beside).unwrap_or_default();
-        for program in ["fedctl", "foo-operator", "examples/serve"] {
+        for program in PROGRAMS {
             if !binaries.join(program).is_file() {
                 skip(&format!(
                     "{program} is not built: cargo build --workspace --all-targets"
@@ -37,6 +46,12 @@ impl Tools {
             }
         }
         Some(Self { binaries, kubectl })
+    }
+
+    /// A program of ours, by its name.
+    #[must_use]
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
     }
 
     /// Our command line.

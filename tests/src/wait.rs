@@ -4,8 +4,12 @@ use std::fmt::Display;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Between two looks.
+/// Between two looks at first.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Between two looks once it is clear that it takes longer: what looks is mostly kubectl, and there are many of them.
+const LONG_PAUSE: Duration = Duration::from_millis(250);
+/// After how long that is clear.
+const LONGER: Duration = Duration::from_secs(2);
 /// Long enough for a loaded machine: what takes longer is broken, not slow.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,6 +37,7 @@ pub fn within<T, E: Display>(
             Err(complaint) if start.elapsed() > patience => {
                 panic!("not within {patience:?}: {what}; at last: {complaint}")
             }
+            Err(_) if start.elapsed() > LONGER => sleep(LONG_PAUSE),
             Err(_) => sleep(PAUSE),
         }
     }
@@ -50,7 +55,7 @@ pub fn stays<T: PartialEq + std::fmt::Debug>(
     let before = look();
     let start = Instant::now();
     while start.elapsed() < how_long {
-        sleep(PAUSE);
+        sleep(LONG_PAUSE);
         assert_eq!(look(), before, "changed: {what}");
     }
 }

@@ -13,6 +13,7 @@ use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::discovery::{ApiCapabilities, Discovery, Scope as DiscoveredScope};
 use kube::runtime::wait::{await_condition, conditions};
 
+use super::grant::remind;
 use super::member;
 use crate::cli::{Disable, Enable, Global};
 use crate::hub::Hub;
@@ -59,7 +60,7 @@ pub(crate) async fn enable(global: &Global, args: &Enable) -> anyhow::Result<()>
             resource.plural
         );
     }
-    Ok(())
+    remind(&hub).await
 }
 
 /// The kind as the asked or the first ready member serves it.
@@ -261,5 +262,5 @@ pub(crate) async fn disable(global: &Global, args: &Disable) -> anyhow::Result<(
         delete(&crds, &crd).await?;
         outln!("customresourcedefinition {crd} deleted");
     }
-    Ok(())
+    remind(&hub).await
 }

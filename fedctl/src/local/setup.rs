@@ -128,6 +128,7 @@ async fn member(hub_client: &Client, node: &Node) -> anyhow::Result<()> {
                 name: node.name.clone(),
                 secret_name: None,
                 labels,
+                annotations: BTreeMap::new(),
                 rules: all_rules(),
             };
             let member = MemberArgs {

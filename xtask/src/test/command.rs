@@ -5,10 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::steps;
+use super::suite::Suite;
 use super::tally::Tally;
 use super::tools::Tools;
 use crate::cli::{StepName, TestArguments};
-use crate::process::{Stopwatch, human};
+use crate::process::{Stopwatch, human, in_ci};
 use crate::table;
 use crate::workspace::Workspace;
 
@@ -54,10 +55,12 @@ pub fn run(workspace: &Workspace, arguments: &TestArguments) -> Result<()> {
             break;
         }
     }
+    let mut suite = Suite::default();
     if let Some(tools) = &tools {
         tally.add_skips(&tools.skips()?);
+        suite = Suite::read(&tools.cells()?);
     }
-    report(&outcomes, &tally)
+    report(&outcomes, &suite, &tally)
 }
 
 /// All steps without those left out; with a filter, only steps that run tests.
@@ -92,7 +95,10 @@ fn label(step: StepName) -> &'static str {
     }
 }
 
-fn report(outcomes: &[Outcome], tally: &Tally) -> Result<()> {
+fn report(outcomes: &[Outcome], suite: &Suite, tally: &Tally) -> Result<()> {
+    if !suite.is_empty() {
+        println!("\n{}", suite.render());
+    }
     let rows: Vec<Vec<String>> = outcomes
         .iter()
         .map(|outcome| {
@@ -123,7 +129,12 @@ fn report(outcomes: &[Outcome], tally: &Tally) -> Result<()> {
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
-    Ok(())
+    match suite.not_green() {
+        0 => Ok(()),
+        // On a laptop without upstream programs a column may be missing, and the end of the run says why.
+        _ if !in_ci() => Ok(()),
+        cells => bail!("{cells} cells of the suite are not green"),
+    }
 }
 
 #[cfg(test)]

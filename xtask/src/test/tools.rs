@@ -8,6 +8,7 @@
 //! | `KUBEBUILDER_ASSETS` | a folder of ready-made ones, which win; set by whoever runs the tests, as for controller-runtime's envtest |
 //! | `KOINON_REQUIRE_TOOLS` | `1`: a missing tool is a failure; absent: skip, and say so in the skip log |
 //! | `KOINON_SKIP_LOG` | a file to append a line to, saying why, for each test that is skipped |
+//! | `KOINON_TABLE` | a file to append a line to for each cell of the table of the suite; see [`super::suite`] |
 //!
 //! In CI a missing tool is built, and it is a failure if that cannot be. On a laptop what needs it is skipped, loudly: only kubectl is
 //! built without being asked for, the others take minutes and `cargo xtask upstream` builds them.
@@ -30,6 +31,7 @@ pub struct Tools {
     kubectl: Option<PathBuf>,
     upstream: PathBuf,
     skip_log: PathBuf,
+    table: PathBuf,
 }
 
 /// What a control plane, and installing onto it, take beside kubectl.
@@ -56,12 +58,16 @@ impl Tools {
         databases()?;
         let skip_log = workspace.target.join("xtask-skipped-tests.log");
         fs::create_dir_all(&workspace.target).context("make the target folder")?;
-        fs::write(&skip_log, "").with_context(|| format!("write {}", skip_log.display()))?;
+        let table = workspace.target.join("xtask-suite.tsv");
+        for file in [&skip_log, &table] {
+            fs::write(file, "").with_context(|| format!("write {}", file.display()))?;
+        }
         Ok(Self {
             binaries: workspace.target.join("debug"),
             kubectl,
             upstream: upstream::folder(workspace),
             skip_log,
+            table,
         })
     }
 
@@ -70,7 +76,8 @@ impl Tools {
         command
             .env("KOINON_BIN_DIR", &self.binaries)
             .env("KOINON_UPSTREAM_BIN", &self.upstream)
-            .env("KOINON_SKIP_LOG", &self.skip_log);
+            .env("KOINON_SKIP_LOG", &self.skip_log)
+            .env("KOINON_TABLE", &self.table);
         match &self.kubectl {
             Some(kubectl) => command.env("KOINON_KUBECTL", kubectl),
             None => command.env_remove("KOINON_KUBECTL"),
@@ -87,6 +94,14 @@ impl Tools {
     pub fn skips(&self) -> Result<String> {
         fs::read_to_string(&self.skip_log)
             .with_context(|| format!("read {}", self.skip_log.display()))
+    }
+
+    /// What the suite wrote of its cells.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn cells(&self) -> Result<String> {
+        fs::read_to_string(&self.table).with_context(|| format!("read {}", self.table.display()))
     }
 }
 
