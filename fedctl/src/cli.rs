@@ -222,17 +222,9 @@ pub struct Unjoin {
 /// `fedctl grant`.
 #[derive(Args, Debug)]
 pub struct Grant {
-    /// Name of the cluster on the hub
-    pub name: String,
-    /// Kubeconfig of the member, of somebody who may grant
-    #[arg(long, value_name = "FILE")]
-    pub cluster_kubeconfig: Option<PathBuf>,
-    /// Context of the member in that kubeconfig [default: NAME if there is such a context, else the current one]
-    #[arg(long, value_name = "CONTEXT")]
-    pub cluster_context: Option<String>,
-    /// Name of the hub as it appears in the member's objects
-    #[arg(long, default_value = "koinon", value_name = "NAME")]
-    pub host_cluster_name: String,
+    /// The member; the kubeconfig is of somebody who may grant
+    #[command(flatten)]
+    pub member: MemberArgs,
     /// From now on only the kinds that are enabled on the hub, also if the cluster was joined with everything
     #[arg(long)]
     pub least_privilege: bool,

@@ -19,19 +19,13 @@ pub(crate) async fn grant(global: &Global, args: &Grant) -> anyhow::Result<()> {
     let clusters: Api<KubeFedCluster> =
         Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
     let Some(cluster) = clusters
-        .get_opt(&args.name)
+        .get_opt(&args.member.name)
         .await
         .context("cannot ask the hub for its clusters")?
     else {
-        bail!("the hub has no cluster \"{}\"", args.name);
+        bail!("the hub has no cluster \"{}\"", args.member.name);
     };
-    let member = Member::connect(
-        args.cluster_kubeconfig.as_deref(),
-        args.cluster_context.as_deref(),
-        &args.name,
-        &args.host_cluster_name,
-    )
-    .await?;
+    let member = Member::connect(&args.member).await?;
     member.is_hub(&hub.hub_client).await?;
     let least = args.least_privilege || is_least(&cluster);
     let rules = if least {
@@ -40,7 +34,7 @@ pub(crate) async fn grant(global: &Global, args: &Grant) -> anyhow::Result<()> {
         all_rules()
     };
     if args.dry_run {
-        println!("{rules:#}");
+        outln!("{rules:#}");
         return Ok(());
     }
     member.grant(&rules).await?;
@@ -48,15 +42,15 @@ pub(crate) async fn grant(global: &Global, args: &Grant) -> anyhow::Result<()> {
         let mark = json!({annotations::GRANTS: annotations::GRANTS_LEAST_PRIVILEGE});
         let patch = Patch::Merge(json!({"metadata": {"annotations": mark}}));
         clusters
-            .patch(&args.name, &PatchParams::default(), &patch)
+            .patch(&args.member.name, &PatchParams::default(), &patch)
             .await
-            .with_context(|| format!("cannot note it on cluster {}", args.name))?;
+            .with_context(|| format!("cannot note it on cluster {}", args.member.name))?;
     }
     let what = match least {
         true => "the kinds that are enabled now",
         false => "everything",
     };
-    println!("cluster {} grants the hub {what}", args.name);
+    outln!("cluster {} grants the hub {what}", args.member.name);
     Ok(())
 }
 
