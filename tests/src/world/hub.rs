@@ -1,51 +1,68 @@
-//! A hub of its own processes.
+//! A hub of its own processes: ours, or the add-on form on an upstream cluster.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::column::HubKind;
 use crate::guarded::Guarded;
 use crate::kubectl::Kubectl;
 use crate::tools::Tools;
-use crate::upstream::free_port;
+use crate::upstream::{ControlPlane, Options, free_port};
 use crate::wait::within;
 
 /// A debug build on a busy machine.
 const START: Duration = Duration::from_secs(60);
+
+/// Where `fedctl init` puts everything.
+const SYSTEM: &str = "kube-federation-system";
 
 /// A running hub with its controller.
 #[derive(Debug)]
 pub struct Hub {
     tools: Tools,
     controller: Option<Guarded>,
+    /// `federation-apiserver`, as server or as webhook.
     apiserver: Option<Guarded>,
+    /// The host of the add-on form.
+    host: Option<ControlPlane>,
     port: u16,
     directory: TempDir,
 }
 
 impl Hub {
-    /// Starts `federation-apiserver serve` and waits until it is ready. It has no controller yet.
+    /// Starts `federation-apiserver serve`, or an upstream control plane with `fedctl init` and `federation-apiserver webhook`, and waits
+    /// until it is ready. It has no controller yet. `None`: an upstream program is missing.
     ///
     /// # Panics
     /// It does not get ready.
     #[must_use]
-    pub fn start(tools: &Tools) -> Self {
+    pub fn start(tools: &Tools, kind: HubKind) -> Option<Self> {
         let directory = tempfile::Builder::new()
             .prefix("koinon-e2e-hub-")
             .tempdir()
             .expect("a temporary directory");
+        let host = match kind {
+            HubKind::Ours => None,
+            HubKind::Upstream => Some(ControlPlane::start(Options::with_controllers())?),
+        };
         let mut hub = Self {
             tools: tools.clone(),
             controller: None,
             apiserver: None,
+            host,
             port: free_port(),
             directory,
         };
-        hub.start_apiserver();
-        hub
+        match kind {
+            HubKind::Ours => hub.start_apiserver(),
+            HubKind::Upstream => hub.install(),
+        }
+        Some(hub)
     }
 
     fn start_apiserver(&mut self) {
@@ -66,24 +83,85 @@ impl Hub {
         self.apiserver = Some(process);
     }
 
-    /// Starts `federation-controller`.
+    fn install(&mut self) {
+        self.init(&[]);
+        let mut command = self.with_account("federation-apiserver", "koinon-webhook");
+        command
+            .args(["webhook", "--health-listen=127.0.0.1:0"])
+            .arg(format!("--listen=127.0.0.1:{}", self.port));
+        self.apiserver = Some(self.spawn("federation-apiserver", &mut command));
+    }
+
+    /// Starts `federation-controller`; in the add-on form, waits until webhook and controller work.
     ///
     /// # Panics
-    /// It cannot be started.
+    /// It cannot be started or does not get ready.
     pub fn start_controller(&mut self) {
-        let mut command = Command::new(self.tools.binary("federation-controller"));
+        let mut command = match self.host {
+            Some(_) => {
+                let mut command = self.with_account("federation-controller", "koinon-controller");
+                command.args(["--conversion-webhook-url", &self.webhook_url()]);
+                command
+            }
+            None => {
+                let mut command = Command::new(self.tools.binary("federation-controller"));
+                command.arg("--kubeconfig").arg(self.kubeconfig());
+                command
+            }
+        };
         command
             .env("RUST_LOG", "info,kube_client=error")
-            .arg("--kubeconfig")
-            .arg(self.kubeconfig())
             .args(["--healthz-addr=127.0.0.1:0", "--metrics-addr=127.0.0.1:0"]);
         self.controller = Some(self.spawn("federation-controller", &mut command));
+        if self.host.is_some() {
+            self.init(&["--wait", "--timeout", "60"]);
+        }
+    }
+
+    /// `fedctl init` for programs that run outside the cluster.
+    fn init(&self, more: &[&str]) {
+        let output = Command::new(self.tools.fedctl())
+            .args(["init", "--external-webhook-url", &self.webhook_url()])
+            .args(more)
+            .env("KUBECONFIG", self.kubeconfig())
+            .output()
+            .expect("fedctl starts");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "fedctl init: {complaint}\n{}",
+            self.log()
+        );
+    }
+
+    /// One of our programs with a token of its service account, as a Pod has one.
+    fn with_account(&self, program: &str, account: &str) -> Command {
+        let host = self.host.as_ref().expect("accounts are in the host");
+        let token =
+            host.kubectl()
+                .namespace(SYSTEM)
+                .output(&["create", "token", account, "--duration=2h"]);
+        let mut config: Value = serde_json::from_str(&host.kubeconfig_of("nobody", None))
+            .expect("a kubeconfig of our own");
+        config["users"][0]["user"] = json!({"token": token.trim()});
+        let file = self.path(&format!("{account}.kubeconfig"));
+        fs::write(&file, config.to_string()).expect("a file of our own");
+        let mut command = Command::new(self.tools.binary(program));
+        command.env("KUBECONFIG", file);
+        command
+    }
+
+    fn webhook_url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
     }
 
     /// The administrator's kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
-        self.path("kubeconfig")
+        match &self.host {
+            Some(host) => host.kubeconfig(),
+            None => self.path("kubeconfig"),
+        }
     }
 
     /// kubectl for its administrator.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
-use super::column::{Column, HubKind};
+use super::column::Column;
 use super::hub::Hub;
 use super::member::Member;
 use super::workspace::Workspace;
@@ -41,10 +41,7 @@ impl World {
         let tools = Tools::find()?;
         let (hub, hz, sh) = std::thread::scope(|scope| {
             let member = || Member::start(&tools, column.members);
-            let hub = scope.spawn(|| match column.hub {
-                HubKind::Ours => Some(Hub::start(&tools)),
-                HubKind::Upstream => None,
-            });
+            let hub = scope.spawn(|| Hub::start(&tools, column.hub));
             let (hz, sh) = (scope.spawn(member), scope.spawn(member));
             let member = |thread: std::thread::ScopedJoinHandle<'_, Option<Member>>| {
                 thread.join().expect("the member starts")

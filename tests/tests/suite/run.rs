@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use federation_tests::world::{Column, HubKind, World};
+use federation_tests::world::{Column, World};
 
 /// Scenarios of one column at once: they mostly wait.
 const AT_ONCE: usize = 4;
@@ -62,7 +62,7 @@ pub(crate) fn main(scenarios: &[Scenario]) -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let filter = arguments.iter().find(|word| !word.starts_with('-'));
     let mut cells: Vec<Cell> = Vec::new();
-    for column in Column::ALL.into_iter().filter(|c| c.hub == HubKind::Ours) {
+    for column in Column::ALL {
         let chosen: Vec<Scenario> = scenarios
             .iter()
             .filter(|scenario| {
