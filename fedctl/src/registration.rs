@@ -239,18 +239,26 @@ impl Member {
             })
     }
 
-    /// Replaces what the hub's account may do by these rules.
+    /// Replaces what the hub's account may do by these rules; whom it may act as stays.
     ///
     /// # Errors
     /// There is no such role: the cluster was not joined under this hub's name. Or whoever asks may not grant that much.
     pub(crate) async fn grant(&self, rules: &Value) -> anyhow::Result<()> {
         let roles: Api<ClusterRole> = Api::all(self.member_client.clone());
         let role = self.role();
+        let failed = || format!("cannot change ClusterRole {role} in {}", self.endpoint);
+        let before = roles.get(&role).await.with_context(failed)?;
+        let acting = before.rules.into_iter().flatten();
+        let acting = acting.filter(|rule| rule.verbs == ["impersonate"]);
+        let mut rules = rules.as_array().cloned().unwrap_or_default();
+        for rule in acting {
+            rules.push(serde_json::to_value(rule).context("a rule is JSON")?);
+        }
         let patch = Patch::Merge(json!({"rules": rules}));
         roles
             .patch(&role, &PatchParams::default(), &patch)
             .await
-            .with_context(|| format!("cannot change ClusterRole {role} in {}", self.endpoint))?;
+            .with_context(failed)?;
         Ok(())
     }
 

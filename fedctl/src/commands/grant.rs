@@ -1,17 +1,16 @@
-//! `fedctl grant`, and the rules of `--least-privilege`.
+//! `fedctl grant`.
 
 use anyhow::{Context, bail};
 use federation_api::annotations;
-use federation_api::kinds::{FederatedTypeConfig, KubeFedCluster};
+use federation_api::kinds::KubeFedCluster;
 use kube::api::{Api, ListParams, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::rules::least_privilege;
 use crate::cli::{Global, Grant};
 use crate::hub::Hub;
 use crate::registration::{Member, all_rules};
 use crate::resolve;
-
-/// What the controller does with the objects that it propagates.
 
 /// Replaces the rules of the hub's account in a member: with least privilege, those that the enabled kinds need now.
 pub(crate) async fn grant(global: &Global, args: &Grant) -> anyhow::Result<()> {
@@ -29,7 +28,7 @@ pub(crate) async fn grant(global: &Global, args: &Grant) -> anyhow::Result<()> {
     member.is_hub(&hub.hub_client).await?;
     let least = args.least_privilege || is_least(&cluster);
     let rules = if least {
-        least_privilege(&resolve::type_configs(&hub).await?)
+        least_privilege(&resolve::type_configs(&hub).await?, &[])?
     } else {
         all_rules()
     };
