@@ -1,5 +1,7 @@
 //! kubectl through the hub: every cluster and cell by its context, with an upstream member and a kubelet that really streams.
 
+#![expect(clippy::unwrap_used, reason = "the whole file is a test")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

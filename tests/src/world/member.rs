@@ -21,7 +21,7 @@ pub struct Member {
 #[derive(Debug)]
 enum Server {
     Playground(MemberServer),
-    Upstream(ControlPlane),
+    Upstream(Box<ControlPlane>),
 }
 
 impl Member {
@@ -34,7 +34,7 @@ impl Member {
         let server = match kind {
             MemberKind::Playground => Server::Playground(MemberServer::start(tools)),
             MemberKind::Upstream => {
-                Server::Upstream(ControlPlane::start(Options::with_controllers())?)
+                Server::Upstream(Box::new(ControlPlane::start(Options::with_controllers())?))
             }
         };
         let member = Self {

@@ -29,6 +29,26 @@ fn may(member: &Kubectl, cluster: &str, verb: &str, resource: &str) -> bool {
     answer.is_ok_and(|answer| answer.starts_with("yes"))
 }
 
+/// The enabled kinds and no more, as the member's RBAC sees it.
+fn least_is_granted(member: &Kubectl) {
+    assert!(may(member, "lp-1", "create", "foos.tutorial.my.domain"));
+    assert!(!may(member, "lp-1", "list", "secrets"), "not granted");
+    assert!(
+        !may(member, "lp-1", "list", "resourcequotas"),
+        "not yet granted"
+    );
+    assert!(!may(
+        member,
+        "lp-1",
+        "create",
+        "clusterroles.rbac.authorization.k8s.io"
+    ));
+    assert!(
+        may(member, "sh-1", "list", "secrets"),
+        "joined without --least-privilege"
+    );
+}
+
 pub(crate) fn a_member_joined_with_least_privilege(world: &World) {
     let workspace = world.workspace("least");
     let hub = workspace.hub();
@@ -44,21 +64,13 @@ pub(crate) fn a_member_joined_with_least_privilege(world: &World) {
         "--labels",
         &labels,
     ]);
-    world.fedctl(&[
-        "cell",
-        "create",
-        "rz02a",
-        "--cluster",
-        "lp-1",
-        "-n",
-        "least",
-    ]);
-    hub.run(&[
-        "wait",
-        "--for=condition=Ready",
-        "cell/rz02a",
-        "--timeout=60s",
-    ]);
+    world.fedctl(
+        &"cell create rz02a --cluster lp-1 -n least"
+            .split(' ')
+            .collect::<Vec<_>>(),
+    );
+    let ready = ["wait", "--for=condition=Ready", "cell/rz02a"];
+    hub.run(&[&ready[..], &["--timeout=60s"]].concat());
     let cell = member.namespace("least-rz02a");
     hub.apply(&federated_foo("modest", &["rz02a"], "joe"));
     looks_for(&cell, "modest", "joe");
@@ -69,22 +81,7 @@ pub(crate) fn a_member_joined_with_least_privilege(world: &World) {
     let quota = json!({"spec": {"hard": {"pods": "10"}}});
     world.fedctl(&["enable", "resourcequotas", "--cluster", "hz-1"]);
     if world.column.members == MemberKind::Upstream {
-        assert!(may(&member, "lp-1", "create", "foos.tutorial.my.domain"));
-        assert!(!may(&member, "lp-1", "list", "secrets"), "not granted");
-        assert!(
-            !may(&member, "lp-1", "list", "resourcequotas"),
-            "not yet granted"
-        );
-        assert!(!may(
-            &member,
-            "lp-1",
-            "create",
-            "clusterroles.rbac.authorization.k8s.io"
-        ));
-        assert!(
-            may(&member, "sh-1", "list", "secrets"),
-            "joined without --least-privilege"
-        );
+        least_is_granted(&member);
     }
     hub.apply(&federated(
         "FederatedResourceQuota",
