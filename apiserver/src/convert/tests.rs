@@ -342,7 +342,7 @@ mod webhooks {
         let error = convert(untrusted, Arc::new(NoServices)).await.unwrap_err();
         assert!(
             error.starts_with(&format!(
-                "{start}Post \"https://127.0.0.1:{port}/convert\": "
+                "{start}Post \"https://127.0.0.1:{port}/convert?timeout=30s\": "
             )),
             "{error}"
         );

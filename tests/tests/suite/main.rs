@@ -77,7 +77,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::shared("selectors", versions::selectors_choose_cells_and_clusters),
     Scenario::shared("fedctl: federate, mask, status", fedctl::masks_and_states),
     Scenario::shared("examples as written", fedctl::every_example_arrives),
-    Scenario::shared(
+    // Its second name for a member makes others' objects there look as if they were to go.
+    Scenario::alone(
         "join with least privilege",
         registration::a_member_joined_with_least_privilege,
     ),
