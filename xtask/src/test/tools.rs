@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `KOINON_BIN_DIR` | the folder of the binaries under test (`fedctl`, …) |
 //! | `KOINON_KUBECTL` | the kubectl to use; absent: there is none |
-//! | `KOINON_UPSTREAM_BIN` | the folder of what was built of etcd, kube-apiserver, kube-controller-manager and helm |
+//! | `KOINON_UPSTREAM_BIN` | the folder of what `cargo xtask upstream` builds: etcd, kube-apiserver, helm and the others |
 //! | `KUBEBUILDER_ASSETS` | a folder of ready-made ones, which win; set by whoever runs the tests, as for controller-runtime's envtest |
 //! | `KOINON_REQUIRE_TOOLS` | `1`: a missing tool is a failure; absent: skip, and say so in the skip log |
 //! | `KOINON_SKIP_LOG` | a file to append a line to, saying why, for each test that is skipped |
@@ -33,9 +33,6 @@ pub struct Tools {
     skip_log: PathBuf,
     table: PathBuf,
 }
-
-/// What a control plane, and installing onto it, take beside kubectl.
-const UPSTREAM: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "helm"];
 
 impl Tools {
     /// Finds kubectl on `PATH`, or builds it with Go; in CI builds the other upstream programs too.
@@ -142,7 +139,12 @@ fn upstream_programs(workspace: &Workspace) -> Result<()> {
     let watch = Stopwatch::start();
     let ready_made = env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
     let built = upstream::folder(workspace);
-    for name in UPSTREAM {
+    // kubectl may be anybody's: it was looked for before.
+    for name in upstream::TOOLS
+        .iter()
+        .map(|tool| tool.name)
+        .filter(|name| *name != "kubectl")
+    {
         let has = |folder: &Path| folder.join(name).is_file();
         if ready_made.as_deref().is_some_and(has) {
             println!("xtask: {name} from KUBEBUILDER_ASSETS");
