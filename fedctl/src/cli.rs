@@ -96,6 +96,12 @@ pub struct Up {
     /// Address of the hub's API; port 0 takes a free one and keeps it over restarts
     #[arg(long, default_value = "127.0.0.1:0", value_name = "IP:PORT")]
     pub listen: std::net::SocketAddr,
+    /// Address that members' agents connect to
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "IP:PORT")]
+    pub tunnel_listen: std::net::SocketAddr,
+    /// What agents are told to connect to, if it is not that address
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    pub tunnel_advertise: Vec<federation_tunnel::HostPort>,
 }
 
 /// `fedctl playground`.

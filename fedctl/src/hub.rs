@@ -13,6 +13,8 @@ const LOCAL_KUBECONFIG: &str = ".koinon/kubeconfig";
 
 /// The hub, as the global flags name it.
 pub(crate) struct Hub {
+    /// How it is reached.
+    pub(crate) config: Config,
     /// A client of the hub.
     pub(crate) hub_client: Client,
     /// Namespace of the objects the user works on.
@@ -35,9 +37,11 @@ impl Hub {
             .clone()
             .unwrap_or_else(|| config.default_namespace.clone());
         let address = config.cluster_url.clone();
-        let hub_client = Client::try_from(config).context("cannot use the hub's kubeconfig")?;
+        let hub_client =
+            Client::try_from(config.clone()).context("cannot use the hub's kubeconfig")?;
         tracing::debug!(%address, "hub");
         Ok(Self {
+            config,
             hub_client,
             namespace,
             system_namespace: global.kubefed_namespace.clone(),

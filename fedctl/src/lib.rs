@@ -6,6 +6,7 @@
 #[macro_use]
 mod print;
 
+mod bootstrap;
 pub mod cli;
 mod commands;
 mod hub;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use federation_api::annotations::{CONNECTION, CONNECTION_TUNNEL};
 use federation_api::kinds::{KubeFedCluster, KubeFedClusterSpec, SecretRef, TlsValidation};
 use federation_api::names;
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
@@ -36,6 +37,9 @@ pub(crate) struct Registration {
     pub(crate) labels: BTreeMap<String, String>,
     /// Annotations of the KubeFedCluster.
     pub(crate) annotations: BTreeMap<String, String>,
+    /// For a member that is reached through its agent: how the agent's network knows the API server. The kubeconfig's own address and proxy
+    /// are then nobody's on the hub.
+    pub(crate) tunnel_endpoint: Option<String>,
     /// RBAC rules of the service account.
     pub(crate) rules: Value,
 }
@@ -211,7 +215,10 @@ impl Member {
         let mut cluster = KubeFedCluster::new(
             &registration.name,
             KubeFedClusterSpec {
-                api_endpoint: self.endpoint.clone(),
+                api_endpoint: registration
+                    .tunnel_endpoint
+                    .clone()
+                    .unwrap_or_else(|| self.endpoint.clone()),
                 ca_bundle: self.ca_bundle.clone(),
                 secret_ref: SecretRef {
                     name: secret.metadata.name.unwrap_or_default(),
@@ -221,12 +228,18 @@ impl Member {
                 } else {
                     Vec::new()
                 },
-                proxy_url: self.proxy_url.clone(),
+                proxy_url: match registration.tunnel_endpoint {
+                    Some(_) => None,
+                    None => self.proxy_url.clone(),
+                },
             },
         );
         cluster.metadata.labels = (!registration.labels.is_empty()).then_some(registration.labels);
-        cluster.metadata.annotations =
-            (!registration.annotations.is_empty()).then_some(registration.annotations);
+        let mut annotations = registration.annotations;
+        if registration.tunnel_endpoint.is_some() {
+            annotations.insert(CONNECTION.to_owned(), CONNECTION_TUNNEL.to_owned());
+        }
+        cluster.metadata.annotations = (!annotations.is_empty()).then_some(annotations);
         let clusters: Api<KubeFedCluster> = Api::namespaced(hub_client.clone(), namespace);
         clusters
             .create(&PostParams::default(), &cluster)

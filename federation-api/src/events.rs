@@ -25,6 +25,11 @@ pub const MALFORMED_CLUSTER_CONFIG: &str = "MalformedClusterConfig";
 /// On a `KubeFedCluster`: the health probe itself failed.
 pub const RETRIEVING_CLUSTER_HEALTH_FAILED: &str = "RetrievingClusterHealthFailed";
 
+/// On a `KubeFedCluster`: no agent of the cluster is connected to the hub any more.
+pub const TUNNEL_DOWN: &str = "TunnelDown";
+/// On a `KubeFedCluster`: an agent of the cluster is connected to the hub again.
+pub const TUNNEL_UP: &str = "TunnelUp";
+
 /// Reason of the Normal event for a done operation, e.g. `in_cluster("Create")` is `CreateInCluster`.
 #[must_use]
 pub fn in_cluster(operation: &str) -> String {

@@ -7,6 +7,7 @@
 //! - [`federated`]: the generic shape of `Federated<Kind>` objects in both served versions.
 //! - [`crd`]: the CustomResourceDefinitions of our kinds and the generator of `Federated<Kind>` ones.
 //! - [`install`]: what the add-on form installs on an existing cluster.
+//! - [`tunnel`]: the objects and paths of the reverse tunnel.
 //! - [`names`], [`labels`], [`annotations`], [`finalizers`], [`conditions`], [`reasons`], [`events`]: the words.
 //!
 //! What this crate does not do: decide anything (see `federation-core`), talk to anything, or read a clock.
@@ -23,6 +24,7 @@ pub mod labels;
 pub mod names;
 pub mod reasons;
 pub mod time;
+pub mod tunnel;
 
 pub use kinds::{
     Cell, ClusterPropagatedVersion, FederatedTypeConfig, KubeFedCluster, KubeFedConfig,

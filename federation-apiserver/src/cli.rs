@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, HiddenUrl, LogFormat, Settings};
+use crate::tunnel::TunnelSettings;
 use crate::webhook::{self, WebhookArgs};
 use crate::{backup, logging, rewrite, serve};
 
@@ -99,6 +100,8 @@ pub struct ServeArgs {
     /// Seconds for which /readyz fails at shutdown before connections are refused, for load balancers [default: 0].
     #[arg(long, env = "KOINON_SHUTDOWN_DELAY_SECONDS", value_name = "SECONDS")]
     shutdown_delay_seconds: Option<u64>,
+    #[command(flatten)]
+    tunnel: TunnelSettings,
 }
 
 /// Flags of `backup` and `restore`.
@@ -114,7 +117,7 @@ impl ServeArgs {
     /// The settings in effect.
     ///
     /// # Errors
-    /// If the config file or the database URL cannot be used.
+    /// If the config file or the database URL cannot be used, or the tunnel's settings do not fit together.
     pub fn into_config(self) -> Result<Config, ConfigError> {
         let file = match &self.config {
             Some(path) => Settings::from_file(path)?,
@@ -134,11 +137,12 @@ impl ServeArgs {
             log_format: self.log_format,
             log: self.log,
             shutdown_delay_seconds: self.shutdown_delay_seconds,
+            tunnel: self.tunnel,
         };
         let settings = flags.or(file);
         let database = settings.database_url.as_ref().map(HiddenUrl::read);
         let database = database.transpose().map_err(ConfigError::Database)?;
-        let mut config = settings.complete();
+        let mut config = settings.complete()?;
         if let Some(database) = database {
             config.database = database;
         }

@@ -10,6 +10,8 @@ use apiserver_store::{DatabaseUrl, DatabaseUrlError};
 use clap::ValueEnum;
 use serde::Deserialize;
 
+use crate::tunnel::{TunnelConfig, TunnelSettings, TunnelSettingsError};
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -43,6 +45,8 @@ pub struct Config {
     pub encryption_config: Option<PathBuf>,
     /// Whether changes of that file are followed. Those of the hub's own always are.
     pub encryption_config_reload: bool,
+    /// The port for members' agents, and what belongs to it; `None`: no tunnel.
+    pub tunnel: Option<TunnelConfig>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are: a level or a `tracing` filter.
@@ -64,6 +68,7 @@ pub(crate) struct Settings {
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) encryption_provider_config: Option<PathBuf>,
     pub(crate) encryption_provider_config_automatic_reload: Option<bool>,
+    pub(crate) tunnel: TunnelSettings,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) log: Option<String>,
     pub(crate) shutdown_delay_seconds: Option<u64>,
@@ -106,6 +111,9 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// The tunnel's settings do not fit together.
+    #[error("the tunnel cannot be set up")]
+    Tunnel(#[source] TunnelSettingsError),
     /// The database URL cannot be used.
     #[error("the database URL cannot be used")]
     Database(#[source] DatabaseUrlError),
@@ -154,6 +162,7 @@ impl Settings {
             encryption_provider_config_automatic_reload: self
                 .encryption_provider_config_automatic_reload
                 .or(other.encryption_provider_config_automatic_reload),
+            tunnel: self.tunnel.or(other.tunnel),
             log_format: self.log_format.or(other.log_format),
             log: self.log.or(other.log),
             shutdown_delay_seconds: self.shutdown_delay_seconds.or(other.shutdown_delay_seconds),
@@ -161,16 +170,19 @@ impl Settings {
     }
 
     /// Fills in the defaults.
-    pub(crate) fn complete(self) -> Config {
+    pub(crate) fn complete(self) -> Result<Config, ConfigError> {
+        let hosts = self.hosts.unwrap_or_default();
+        let tunnel = self.tunnel.complete(&hosts).map_err(ConfigError::Tunnel)?;
         let data_dir = self
             .data_dir
             .unwrap_or_else(|| PathBuf::from("/var/lib/koinon"));
-        Config {
+        Ok(Config {
             database: DatabaseUrl::sqlite(data_dir.join("store")),
             listen: self
                 .listen
                 .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 6443))),
-            hosts: self.hosts.unwrap_or_default(),
+            hosts,
+            tunnel,
             advertise_url: self.advertise_url,
             kubeconfig: self
                 .kubeconfig
@@ -184,7 +196,7 @@ impl Settings {
             log: self.log.unwrap_or_else(|| "info".to_owned()),
             shutdown_delay_seconds: self.shutdown_delay_seconds.unwrap_or(0),
             data_dir,
-        }
+        })
     }
 }
 
@@ -197,6 +209,7 @@ impl Config {
             ..Settings::default()
         }
         .complete()
+        .expect("without settings of the tunnel nothing can be at odds")
     }
 }
 
@@ -214,7 +227,7 @@ mod tests {
             "listen: 127.0.0.1:2\ndataDir: /srv/hub\nlogFormat: json\nhosts: [hub.example]\n",
         )
         .unwrap();
-        let config = flags.or(file).complete();
+        let config = flags.or(file).complete().unwrap();
         assert_eq!(config.listen.port(), 1);
         assert_eq!(config.kubeconfig, Path::new("/srv/hub/kubeconfig"));
         assert_eq!(config.log_format, LogFormat::Json);

@@ -11,14 +11,19 @@ use apiserver_store::{
     BackendError, OpenBackendError, OpenError, Store, StoreOptions, open_backend,
 };
 
+use tokio::net::TcpListener;
+
 use crate::config::Config;
 use crate::encryption::{Encryption, EncryptionError, RewriteHandler};
-use crate::hub::hub_builder;
+use crate::hub::hub_builder_with;
+use crate::tunnel::{HubTunnels, TunnelEndpoint, TunnelError, TunnelOptions};
 
 /// Name of the cluster and the context in the administrator's kubeconfig.
 const CONTEXT: &str = "koinon";
 /// How long requests in flight may take at shutdown.
 const DRAIN: Duration = Duration::from_secs(20);
+/// Within what time agents are asked to go elsewhere at shutdown, each at its own moment.
+const AGENTS_SPREAD: Duration = Duration::from_secs(10);
 
 /// A hub did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -44,16 +49,43 @@ pub enum ServeError {
     /// The server cannot start.
     #[error("the hub cannot start")]
     Start(#[source] StartError),
+    /// The tunnel's port cannot be listened on.
+    #[error("{0} cannot be listened on for agents")]
+    TunnelPort(std::net::SocketAddr, #[source] std::io::Error),
+    /// The tunnel does not come up.
+    #[error("the tunnel cannot be opened")]
+    Tunnel(#[source] TunnelError),
     /// The kubeconfig cannot be written.
     #[error("the administrator's kubeconfig cannot be written")]
     Kubeconfig(#[source] std::io::Error),
+}
+
+/// A hub that runs.
+#[derive(Debug)]
+pub struct Hub {
+    /// Its API server.
+    pub server: ServerHandle,
+    /// Its end of members' tunnels, if it serves any.
+    pub tunnel: Option<TunnelEndpoint>,
+}
+
+impl Hub {
+    /// Ends it in order: agents go elsewhere while requests in flight end, then the store is closed.
+    pub async fn shutdown(self) {
+        let tunnel = async {
+            if let Some(tunnel) = self.tunnel {
+                tunnel.shutdown(AGENTS_SPREAD, DRAIN).await;
+            }
+        };
+        tokio::join!(tunnel, self.server.shutdown());
+    }
 }
 
 /// Starts a hub and writes the administrator's kubeconfig. Returns when it is ready.
 ///
 /// # Errors
 /// See [`ServeError`]. What was opened is closed again then.
-pub async fn open_hub(config: &Config) -> Result<ServerHandle, ServeError> {
+pub async fn open_hub(config: &Config) -> Result<Hub, ServeError> {
     let tokens = match &config.token_file {
         Some(path) => TokenTable::from_file(path).map_err(ServeError::Tokens)?,
         None => TokenTable::new(),
@@ -62,7 +94,8 @@ pub async fn open_hub(config: &Config) -> Result<ServerHandle, ServeError> {
     let certificates = Certificates::open(&config.data_dir.join("pki"), &config.hosts, &seams)
         .map_err(ServeError::Certificates)?;
     let (store, encryption) = open_store(config).await?;
-    let mut builder = hub_builder(store.clone(), certificates)
+    let hub_tunnels = HubTunnels::default();
+    let mut builder = hub_builder_with(store.clone(), certificates, hub_tunnels.clone())
         .extension(Arc::new(RewriteHandler::new(store.clone())));
     for check in Arc::new(encryption).checks() {
         builder = builder.check(check);
@@ -82,11 +115,47 @@ pub async fn open_hub(config: &Config) -> Result<ServerHandle, ServeError> {
         }
     };
     hub.ready().await;
-    if let Err(error) = write_kubeconfig(&hub, config) {
-        hub.shutdown().await;
-        return Err(error);
+    let opened = match write_kubeconfig(&hub, config) {
+        Ok(()) => open_tunnel(&hub, &hub_tunnels, config).await,
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(tunnel) => Ok(Hub {
+            server: hub,
+            tunnel,
+        }),
+        Err(error) => {
+            hub.shutdown().await;
+            Err(error)
+        }
     }
-    Ok(hub)
+}
+
+/// Opens the tunnel of a hub that serves, if it is to have one.
+async fn open_tunnel(
+    hub: &ServerHandle,
+    hub_tunnels: &HubTunnels,
+    config: &Config,
+) -> Result<Option<TunnelEndpoint>, ServeError> {
+    let Some(tunnel) = config.tunnel.clone() else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(tunnel.listen)
+        .await
+        .map_err(|source| ServeError::TunnelPort(tunnel.listen, source))?;
+    let name = tunnel
+        .id
+        .unwrap_or_else(|| format!("hub-{:08x}", Seams::system().random() & 0xffff_ffff));
+    let options = TunnelOptions {
+        advertise: tunnel.advertise,
+        server_count: tunnel.server_count,
+        fronts: tunnel.fronts,
+        ..TunnelOptions::new(&name)
+    };
+    TunnelEndpoint::start(hub.api(), hub_tunnels, listener, options)
+        .await
+        .map(Some)
+        .map_err(ServeError::Tunnel)
 }
 
 /// Opens the database with encryption at rest as configured.
@@ -131,7 +200,8 @@ fn write_kubeconfig(hub: &ServerHandle, config: &Config) -> Result<(), ServeErro
 pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
     let hub = open_hub(&config).await?;
     tracing::info!(
-        url = hub.url(),
+        url = hub.server.url(),
+        tunnel = hub.tunnel.as_ref().map(|tunnel| tunnel.address().to_string()),
         kubeconfig = %config.kubeconfig.display(),
         "the hub is ready"
     );

@@ -253,6 +253,6 @@ async fn a_hub_shows_cells_to_users_and_clusters_to_controllers() {
         .unwrap();
     hub.shutdown().await;
     let again = open_hub(&Config::local(directory.path())).await.unwrap();
-    assert!(again.is_ready());
+    assert!(again.server.is_ready());
     again.shutdown().await;
 }

@@ -33,5 +33,6 @@ pub mod work;
 pub use cli::Cli;
 pub use clients::ConnectError;
 pub use members::connect::{MemberClientError, member_client};
-pub use runtime::{ControllerConfig, Delays, ElectionError, RunError, run};
+pub use members::tunnel;
+pub use runtime::{ControllerConfig, Delays, ElectionError, RunError, run, run_beside};
 pub use work::RateLimit;

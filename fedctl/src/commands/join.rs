@@ -66,6 +66,7 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
             })
             .into_iter()
             .collect(),
+        tunnel_endpoint: None,
         rules,
     };
     let made = member

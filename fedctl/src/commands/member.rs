@@ -52,5 +52,5 @@ async fn client(hub: &Hub, cluster: &KubeFedCluster) -> anyhow::Result<Client> {
         .get_opt(&cluster.spec.secret_ref.name)
         .await
         .context("cannot read the cluster's secret")?;
-    Ok(member_client(cluster, secret.as_ref())?)
+    Ok(member_client(&hub.config, cluster, secret.as_ref())?)
 }

@@ -49,6 +49,11 @@ impl Layout {
         self.root.join("members").join(format!("{name}.kubeconfig"))
     }
 
+    /// Identity of a member's agent.
+    pub(crate) fn agent(&self, name: &str) -> PathBuf {
+        self.root.join("members").join(format!("{name}.agent"))
+    }
+
     /// The log of everything in this process, when the screen is taken by the live view.
     pub(crate) fn log(&self) -> PathBuf {
         self.root.join("playground.log")

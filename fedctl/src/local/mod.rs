@@ -10,6 +10,7 @@ mod playground;
 mod reporter;
 mod setup;
 mod stop;
+mod tunnel;
 mod up;
 mod view;
 

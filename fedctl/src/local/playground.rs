@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::layout::Layout;
 use super::node::Node;
 use super::reporter::Reporter;
-use super::up::HubProcess;
+use super::tunnel::LocalAgent;
+use super::up::{HubProcess, Ports};
 use super::{setup, stop, view};
 use crate::cli::Playground;
 
@@ -55,17 +56,23 @@ pub(crate) async fn playground(args: &Playground) -> anyhow::Result<()> {
 struct World {
     hub: HubProcess,
     nodes: Vec<Node>,
+    agent: LocalAgent,
     operators: JoinSet<()>,
     stop_operators: CancellationToken,
 }
 
 impl World {
     async fn start(layout: &Layout, reporter: &Reporter) -> anyhow::Result<Self> {
-        let names: Vec<&str> = std::iter::once("hub")
+        let names: Vec<&str> = ["hub", "tunnel"]
+            .into_iter()
             .chain(setup::MEMBERS.iter().map(|(name, _)| *name))
             .collect();
         let mut listeners = layout.listeners(&names).await?.into_iter();
-        let hub_listener = listeners.next().context("no port for the hub")?;
+        let hub_ports = Ports {
+            hub: listeners.next().context("no port for the hub")?,
+            tunnel: listeners.next().context("no port for the tunnel")?,
+            advertise: Vec::new(),
+        };
         let members = try_join_all(setup::MEMBERS.iter().zip(listeners).map(
             |((name, _), listener)| async move {
                 let kubeconfig = layout.member_kubeconfig(name);
@@ -75,11 +82,18 @@ impl World {
             },
         ));
         let (directory, kubeconfig) = (layout.hub(), layout.kubeconfig());
-        let hub = HubProcess::start(&directory, hub_listener, &kubeconfig);
+        let hub = HubProcess::start(&directory, hub_ports, &kubeconfig);
         let (hub, nodes) = tokio::try_join!(hub, members)?;
         reporter.line(&format!("hub serves {}", hub.url()));
         setup::apply(hub.hub_client(), &nodes).await?;
-        reporter.line("members joined; workspace group bank-prod with cells rz00a, rz00b (hz-1) and rz01a (sh-1); Foo enabled");
+        let tunnelled = nodes
+            .iter()
+            .find(|node| node.name == setup::TUNNELLED)
+            .context("no member has the tunnel")?;
+        let state = layout.agent(setup::TUNNELLED);
+        let agent = setup::agent(hub.hub_client(), tunnelled, &state).await?;
+        reporter.line("members joined: hz-1 at its address, sh-1 only through its agent's tunnel");
+        reporter.line("workspace group bank-prod with cells rz00a, rz00b (hz-1) and rz01a (sh-1); Foo enabled");
         let stop_operators = CancellationToken::new();
         let mut operators = JoinSet::new();
         for node in &nodes {
@@ -92,6 +106,7 @@ impl World {
         Ok(Self {
             hub,
             nodes,
+            agent,
             operators,
             stop_operators,
         })
@@ -101,6 +116,7 @@ impl World {
     async fn stop(mut self) {
         self.stop_operators.cancel();
         while self.operators.join_next().await.is_some() {}
+        self.agent.stop().await;
         self.hub.stop().await;
         for node in &self.nodes {
             node.handle.shutdown().await;

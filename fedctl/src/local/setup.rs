@@ -1,10 +1,13 @@
 //! What the playground makes on its hub and in its members, over and over: every step leaves what is there already.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use federation_api::kinds::{Cell, CellSpec, ClusterRef, FederatedTypeConfig, KubeFedCluster};
-use federation_api::{labels, names};
+use federation_api::{annotations, labels, names, tunnel};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -14,6 +17,8 @@ use kube::runtime::wait::{await_condition, conditions};
 use serde_json::json;
 
 use super::node::Node;
+use super::tunnel::{Handed, LocalAgent};
+use crate::bootstrap::{self, HubTunnel};
 use crate::cli::MemberArgs;
 use crate::objects::ensure;
 use crate::registration::{Member, Registration, all_rules};
@@ -28,11 +33,16 @@ const HUB_NAME: &str = "koinon";
 const TENANT: &str = "bank";
 /// The workspace group: a hub namespace of the tenant.
 pub(crate) const WORKSPACE_GROUP: &str = "bank-prod";
+/// The member that is reached only through its agent's tunnel.
+pub(crate) const TUNNELLED: &str = "sh-1";
 /// The members, each with the region that its cells are labelled with.
 pub(crate) const MEMBERS: [(&str, &str); 2] = [("hz-1", "hz"), ("sh-1", "sh")];
 /// The cells and the members that they live in.
 pub(crate) const CELLS: [(&str, &str); 3] =
     [("rz00a", "hz-1"), ("rz00b", "hz-1"), ("rz01a", "sh-1")];
+
+/// How long a bootstrap token of the playground's is good.
+const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
 /// Registers the members, makes the workspace group and its cells, and enables Foo.
 pub(crate) async fn apply(hub_client: &Client, nodes: &[Node]) -> anyhow::Result<()> {
@@ -100,11 +110,23 @@ async fn member(hub_client: &Client, node: &Node) -> anyhow::Result<()> {
         .get_opt(&node.name)
         .await
         .context("cannot ask the hub for its clusters")?;
-    let address = node.handle.url();
+    let tunnelled = node.name == TUNNELLED;
+    let address = match tunnelled {
+        true => tunnel::API_ENDPOINT.to_owned(),
+        false => node.handle.url(),
+    };
     match known {
-        Some(cluster) if cluster.spec.api_endpoint == address => Ok(()),
+        Some(cluster)
+            if cluster.spec.api_endpoint == address && cluster.wants_tunnel() == tunnelled =>
+        {
+            Ok(())
+        }
         Some(_) => {
-            let patch = json!({"spec": {"apiEndpoint": address}});
+            let connection = tunnelled.then_some(annotations::CONNECTION_TUNNEL);
+            let patch = json!({
+                "metadata": {"annotations": {annotations::CONNECTION: connection}},
+                "spec": {"apiEndpoint": address},
+            });
             clusters
                 .patch(&node.name, &PatchParams::default(), &Patch::Merge(&patch))
                 .await
@@ -129,6 +151,7 @@ async fn member(hub_client: &Client, node: &Node) -> anyhow::Result<()> {
                 secret_name: None,
                 labels,
                 annotations: BTreeMap::new(),
+                tunnel_endpoint: tunnelled.then_some(address),
                 rules: all_rules(),
             };
             let member = MemberArgs {
@@ -144,6 +167,58 @@ async fn member(hub_client: &Client, node: &Node) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Starts the agent of the tunnelled member. The first time, and when the cluster was registered anew, it gets a token.
+pub(crate) async fn agent(
+    hub_client: &Client,
+    node: &Node,
+    state: &Path,
+) -> anyhow::Result<LocalAgent> {
+    let hub_tunnel = HubTunnel::of(hub_client, names::SYSTEM_NAMESPACE).await?;
+    let clusters: Api<KubeFedCluster> =
+        Api::namespaced(hub_client.clone(), names::SYSTEM_NAMESPACE);
+    let cluster = clusters
+        .get(&node.name)
+        .await
+        .context("cannot ask the hub for the tunnelled cluster")?;
+    let uid = cluster.metadata.uid.clone().unwrap_or_default();
+    let (token_file, uid_file) = (state.join("token"), state.join("cluster-uid"));
+    if std::fs::read_to_string(&uid_file).unwrap_or_default() != uid {
+        let token =
+            bootstrap::issue(hub_client, names::SYSTEM_NAMESPACE, &cluster, TOKEN_LIFE).await?;
+        start_anew(state)
+            .and_then(|()| std::fs::write(&token_file, token.expose()))
+            .and_then(|()| std::fs::write(&uid_file, uid))
+            .with_context(|| format!("cannot write {}", state.display()))?;
+    }
+    let parse = |address: &str| {
+        let address = address.trim_start_matches("https://");
+        address
+            .parse()
+            .with_context(|| format!("cannot use the address {address}"))
+    };
+    LocalAgent::start(
+        state,
+        Handed {
+            hub: parse(&hub_tunnel.hubs[0])?,
+            authority: hub_tunnel.authority,
+            token_file,
+            api_server: parse(&node.handle.url())?,
+        },
+    )
+}
+
+/// An empty directory that only its owner may enter: a token is put into it.
+fn start_anew(directory: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
 }
 
 /// Waits until the members and cells are ready and FederatedFoo is served and propagated.

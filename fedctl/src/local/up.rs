@@ -1,5 +1,6 @@
 //! `fedctl up`: a hub and its controller in this process.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +9,11 @@ use anyhow::Context;
 use apiserver::seams::Seams;
 use apiserver::{Certificates, ServerHandle};
 use apiserver_store::{SqliteBackend, SqliteOptions, Store, StoreOptions};
-use federation_apiserver::{Encryption, hub_builder};
+use federation_apiserver::{
+    Encryption, HubTunnels, TunnelEndpoint, TunnelOptions, hub_builder_with,
+};
 use federation_controller::{ControllerConfig, Delays, RunError};
+use federation_tunnel::HostPort;
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -17,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::layout::Layout;
 use super::reporter::Reporter;
+use super::tunnel::LocalTunnels;
 use super::{logs, node, stop};
 use crate::cli::Up;
 
@@ -26,9 +31,20 @@ const DELAYS: Delays = Delays {
     unavailable: Duration::from_secs(10),
 };
 
+/// Where a hub listens.
+pub(crate) struct Ports {
+    /// For its API.
+    pub(crate) hub: TcpListener,
+    /// For agents.
+    pub(crate) tunnel: TcpListener,
+    /// What agents are told instead of the listening address.
+    pub(crate) advertise: Vec<HostPort>,
+}
+
 /// A hub with its controller.
 pub(crate) struct HubProcess {
     handle: ServerHandle,
+    tunnel: TunnelEndpoint,
     hub_client: Client,
     controller: JoinHandle<Result<(), RunError>>,
     stop_controller: CancellationToken,
@@ -38,32 +54,10 @@ impl HubProcess {
     /// Starts both on a directory, writes the administrator's kubeconfig, and waits until the hub is ready.
     pub(crate) async fn start(
         directory: &Path,
-        listener: TcpListener,
+        ports: Ports,
         kubeconfig: &Path,
     ) -> anyhow::Result<Self> {
-        let backend = SqliteBackend::open(SqliteOptions::new(directory.join("db")))
-            .await
-            .with_context(|| node::cannot_open("the hub", directory))?;
-        let encryption = Encryption::own(directory, false)
-            .await
-            .context("encryption at rest cannot be set up")?;
-        let options = StoreOptions {
-            seals: encryption.seals(),
-            ..StoreOptions::default()
-        };
-        let store = Store::open(backend, options)
-            .await
-            .with_context(|| node::cannot_open("the hub", directory))?;
-        let certificates = Certificates::open(&directory.join("pki"), &[], &Seams::system())
-            .context("cannot make the certificates of the hub")?;
-        let mut builder = hub_builder(store, certificates).listener(listener);
-        for check in Arc::new(encryption).checks() {
-            builder = builder.check(check);
-        }
-        let handle = builder
-            .start()
-            .await
-            .with_context(|| node::cannot_start("the hub", directory))?;
+        let (handle, tunnel) = serve(directory, ports).await?;
         let hub_client = node::write_kubeconfig(&handle, "koinon", kubeconfig).await?;
         handle.ready().await;
         let config = ControllerConfig {
@@ -74,13 +68,15 @@ impl HubProcess {
         };
         let stop_controller = CancellationToken::new();
         let hub_config = node::client_config(kubeconfig).await?;
-        let controller = tokio::spawn(federation_controller::run(
+        let controller = tokio::spawn(federation_controller::run_beside(
             config,
             hub_config,
             stop_controller.clone(),
+            Arc::new(LocalTunnels::new(tunnel.tunnels().clone())),
         ));
         Ok(Self {
             handle,
+            tunnel,
             hub_client,
             controller,
             stop_controller,
@@ -90,6 +86,11 @@ impl HubProcess {
     /// Address of the hub's API.
     pub(crate) fn url(&self) -> String {
         self.handle.url()
+    }
+
+    /// Address at which agents connect.
+    pub(crate) fn tunnel_address(&self) -> SocketAddr {
+        self.tunnel.address()
     }
 
     /// A client of its administrator.
@@ -106,13 +107,51 @@ impl HubProcess {
         }
     }
 
-    /// Ends the controller, then the hub.
+    /// Ends the controller, then the tunnel and the hub.
     pub(crate) async fn stop(self) {
         self.stop_controller.cancel();
         // Whatever it ended with, it does not run any more.
         let _ = self.controller.await;
+        self.tunnel.shutdown(Duration::ZERO, Duration::ZERO).await;
         self.handle.shutdown().await;
     }
+}
+
+/// Starts the server and the tunnel of a hub on a directory.
+async fn serve(directory: &Path, ports: Ports) -> anyhow::Result<(ServerHandle, TunnelEndpoint)> {
+    let backend = SqliteBackend::open(SqliteOptions::new(directory.join("db")))
+        .await
+        .with_context(|| node::cannot_open("the hub", directory))?;
+    let encryption = Encryption::own(directory, false)
+        .await
+        .context("encryption at rest cannot be set up")?;
+    let options = StoreOptions {
+        seals: encryption.seals(),
+        ..StoreOptions::default()
+    };
+    let store = Store::open(backend, options)
+        .await
+        .with_context(|| node::cannot_open("the hub", directory))?;
+    let certificates = Certificates::open(&directory.join("pki"), &[], &Seams::system())
+        .context("cannot make the certificates of the hub")?;
+    let hub_tunnels = HubTunnels::default();
+    let mut builder =
+        hub_builder_with(store, certificates, hub_tunnels.clone()).listener(ports.hub);
+    for check in Arc::new(encryption).checks() {
+        builder = builder.check(check);
+    }
+    let handle = builder
+        .start()
+        .await
+        .with_context(|| node::cannot_start("the hub", directory))?;
+    let options = TunnelOptions {
+        advertise: ports.advertise,
+        ..TunnelOptions::new("koinon")
+    };
+    let tunnel = TunnelEndpoint::start(handle.api(), &hub_tunnels, ports.tunnel, options)
+        .await
+        .context("cannot open the tunnel of the hub")?;
+    Ok((handle, tunnel))
 }
 
 /// Runs a hub until Ctrl-C.
@@ -121,18 +160,18 @@ pub(crate) async fn up(args: &Up) -> anyhow::Result<()> {
     logs::start(None)?;
     let reporter = Reporter::new();
     let stop = stop::on_signal().context("cannot listen for signals")?;
-    let listener = if args.listen.port() == 0 {
-        layout.listeners(&["hub"]).await?.pop().context("no port")?
-    } else {
-        TcpListener::bind(args.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", args.listen))?
+    let ports = Ports {
+        hub: listen(&layout, "hub", args.listen).await?,
+        tunnel: listen(&layout, "tunnel", args.tunnel_listen).await?,
+        advertise: args.tunnel_advertise.clone(),
     };
     let (directory, kubeconfig) = (layout.hub(), layout.kubeconfig());
-    let mut hub = HubProcess::start(&directory, listener, &kubeconfig).await?;
+    let mut hub = HubProcess::start(&directory, ports, &kubeconfig).await?;
     reporter.line(&format!("hub serves {}", hub.url()));
+    reporter.line(&format!("agents connect to {}", hub.tunnel_address()));
     reporter.hint(&format!("export KUBECONFIG={}", kubeconfig.display()));
     reporter.hint("fedctl join NAME --cluster-kubeconfig FILE   registers a member cluster");
+    reporter.hint("fedctl join NAME --tunnel                    one that only its agent can reach");
     reporter.ready();
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -142,4 +181,15 @@ pub(crate) async fn up(args: &Up) -> anyhow::Result<()> {
         hub.stop().await;
     }
     ended
+}
+
+/// Binds an address; port 0 of loopback is the port that it had last time.
+async fn listen(layout: &Layout, what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    if address.port() == 0 && address.ip().is_loopback() {
+        let listener = layout.listeners(&[what]).await?.pop();
+        return listener.context("no port");
+    }
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use federation_member::MemberAccess;
-use federation_tunnel::{BoxIo, Class, ClusterName, Host, HostPort, Tunnels};
+use federation_tunnel::{AddressError, BoxIo, Class, ClusterName, Host, HostPort, Tunnels};
 use http::{HeaderValue, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
@@ -128,14 +128,22 @@ pub struct Tunnelled(pub Tunnels);
 impl Dialer for Tunnelled {
     async fn dial(&self, cluster: &str, access: &MemberAccess) -> Result<BoxIo, DialError> {
         let name: ClusterName = cluster.parse().map_err(|_| DialError::Unroutable)?;
-        let (host, port) = address(&access.endpoint);
-        let host: Host = host.parse().map_err(|_| DialError::Unroutable)?;
-        let target = HostPort::new(host, port).map_err(|_| DialError::Unroutable)?;
+        let target = tunnel_target(&access.endpoint).map_err(|_| DialError::Unroutable)?;
         self.0
             .dial(&name, &target, Class::Interactive)
             .await
             .map_err(DialError::Tunnel)
     }
+}
+
+/// What an agent is asked to connect to: the host of a cluster's `spec.apiEndpoint`, as the agent's own network knows it.
+///
+/// # Errors
+/// If the host is none, as a tunnel sees it.
+pub fn tunnel_target(endpoint: &Uri) -> Result<HostPort, AddressError> {
+    let (host, port) = address(endpoint);
+    let host: Host = host.parse()?;
+    HostPort::new(host, port)
 }
 
 /// Over TCP, through the proxy that the cluster names if it names one.

@@ -59,6 +59,24 @@ pub(super) async fn find(hub: &LocalClient, name: &str) -> Result<Found, ProxyEr
     })
 }
 
+/// How a physical cluster is reached: what its own controller goes by.
+///
+/// # Errors
+/// If there is no such cluster, it is a cell's, or its access data cannot be used.
+pub(crate) async fn physical_access(
+    hub: &LocalClient,
+    name: &str,
+) -> Result<MemberAccess, ApiError> {
+    match find(hub, name).await {
+        Ok(found) if found.physical == name => Ok(found.access),
+        Ok(found) => Err(ApiError::bad_request(format!(
+            "{name:?} is a cell: its cluster is {:?}",
+            found.physical
+        ))),
+        Err(error) => Err(error.to_status()),
+    }
+}
+
 /// The member namespace of a cell's cluster, `None` for a physical cluster. Both the name and the labels say which of the
 /// two it is; where they disagree nothing is reachable.
 fn cell_namespace(name: &str, cluster: &KubeFedCluster) -> Result<Option<String>, ProxyError> {

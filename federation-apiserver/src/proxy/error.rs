@@ -56,6 +56,8 @@ pub(super) enum ProxyError {
         #[source]
         source: hyper_util::client::legacy::Error,
     },
+    #[error("cluster {0} was deleted")]
+    Deleted(String),
     #[error("cluster {0} does not accept the hub's credentials")]
     Credentials(String),
     /// The server's own refusal.
@@ -69,7 +71,7 @@ impl ProxyError {
         match self {
             Self::NoRoute => ApiError::no_such_path(),
             Self::Method => ApiError::method_not_allowed(KOINON_GROUP, "clusters", "proxy"),
-            Self::UnknownCluster(name) => ApiError::not_found(KOINON_GROUP, "clusters", name),
+            Self::UnknownCluster(name) | Self::Deleted(name) => ApiError::not_found(KOINON_GROUP, "clusters", name),
             Self::CellIncomplete { cluster, what } => unavailable(
                 cluster,
                 format!("{what}; look at the Cell's conditions"),
@@ -157,7 +159,7 @@ fn bad_gateway(cluster: &str, why: String) -> ApiError {
 }
 
 /// An error and its causes in one line, each said once.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use federation_api::names::KOINON_GROUP;
 use http::{Method, Request, Response};
 
+use super::cut::{self, Cuts};
 use super::dial::Dialer;
 use super::directory;
 use super::error::{ProxyError, chain};
@@ -40,6 +41,7 @@ pub struct ClusterProxy {
     hub: LocalClient,
     authorizer: Arc<dyn Authorizer>,
     pool: Pool,
+    cuts: Cuts,
 }
 
 impl std::fmt::Debug for ClusterProxy {
@@ -49,13 +51,22 @@ impl std::fmt::Debug for ClusterProxy {
 }
 
 impl ClusterProxy {
-    /// A proxy for the clusters of a server that reaches them with `dialer`.
+    /// A proxy for the clusters of a server that reaches them with `dialer`. Streams to a cluster that is deleted are cut. To be called on a
+    /// tokio runtime.
     #[must_use]
     pub fn new(parts: &Parts, dialer: Arc<dyn Dialer>) -> Self {
+        let pool = Pool::new(dialer, Budget::default());
+        let cuts = Cuts::default();
+        tokio::spawn(cut::follow(
+            parts.api.cache.clone(),
+            cuts.clone(),
+            pool.clone(),
+        ));
         Self {
             hub: LocalClient::new(parts.api.clone(), "system:koinon:cluster-proxy"),
             authorizer: parts.authorizer.clone(),
-            pool: Pool::new(dialer, Budget::default()),
+            pool,
+            cuts,
         }
     }
 
@@ -72,11 +83,12 @@ impl ClusterProxy {
         if headers::upgrade(request.headers()).is_some() {
             self.may_create(user, cluster).await?;
         }
-        let found = directory::find(&self.hub, cluster).await;
-        if let Err(ProxyError::UnknownCluster(name)) = &found {
-            self.pool.forget(name);
+        let found = directory::find(&self.hub, cluster).await?;
+        let cut = self.cuts.of(cluster, &found.physical);
+        if !cut::exists(&self.hub.api().cache, [cluster, &found.physical]) {
+            // It went between the look-up and the knife.
+            return Err(ProxyError::Deleted(cluster.to_owned()));
         }
-        let found = found?;
         if let Some(namespace) = &found.namespace {
             scope::check(request.method(), path, namespace).map_err(|source| {
                 ProxyError::OutsideCell {
@@ -107,8 +119,12 @@ impl ClusterProxy {
             member: &member,
             identity,
             place,
+            cut: cut.clone(),
         };
-        forward(request, passage).await
+        tokio::select! {
+            answer = forward(request, passage) => answer,
+            () = cut.cancelled() => Err(ProxyError::Deleted(cluster.to_owned())),
+        }
     }
 
     async fn may_create(&self, user: &UserInfo, cluster: &str) -> Result<(), ProxyError> {

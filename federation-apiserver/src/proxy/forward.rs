@@ -1,11 +1,17 @@
 //! Sends a request on and its answer back: bodies as they come, upgraded connections byte by byte.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use apiserver::http::{Body, BoxError};
+use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::directory::Found;
 use super::error::ProxyError;
@@ -24,6 +30,8 @@ pub(super) struct Passage<'a> {
     pub(super) identity: HeaderMap,
     /// Kept for as long as anything of the request lives.
     pub(super) place: Place,
+    /// Cancelled when the cluster is deleted.
+    pub(super) cut: CancellationToken,
 }
 
 /// Sends it.
@@ -64,27 +72,69 @@ pub(super) async fn forward(
     parts.headers = headers::to_client(parts.status, parts.headers, &prefix, endpoint);
     let place = match (client_side, member_side) {
         (Some(client_side), Some(member_side)) => {
-            tokio::spawn(splice(client_side, member_side, passage.place));
+            let (place, cut) = (passage.place, passage.cut.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = splice(client_side, member_side) => {}
+                    () = cut.cancelled() => {}
+                }
+                drop(place);
+            });
             None
         }
         _ => Some(passage.place),
     };
-    Ok(Response::from_parts(parts, streamed(body, place)))
+    Ok(Response::from_parts(
+        parts,
+        streamed(body, place, passage.cut),
+    ))
 }
 
-/// The member's body as it comes; `place` lives as long as it does.
-fn streamed(body: Incoming, place: Option<Place>) -> Body {
-    body.map_err(move |error| -> BoxError {
-        let _ = &place;
-        Box::new(error)
-    })
+/// The member's body as it comes, until it is cut; `place` lives as long as it does.
+fn streamed(body: Incoming, place: Option<Place>, cut: CancellationToken) -> Body {
+    Cuttable {
+        body,
+        cut: Box::pin(cut.cancelled_owned()),
+        _place: place,
+    }
     .boxed_unsync()
+}
+
+/// A body that breaks off when its cluster is deleted, so that no client takes what it has for all there is.
+struct Cuttable {
+    body: Incoming,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    _place: Option<Place>,
+}
+
+impl http_body::Body for Cuttable {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err("the cluster was deleted".into())));
+        }
+        Pin::new(&mut self.body)
+            .poll_frame(cx)
+            .map_err(BoxError::from)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Copies both ways until both are at their end. The end of one direction is passed on and does not end the other: a
 /// client that has sent all it has still reads the answer.
-async fn splice(client_side: OnUpgrade, member_side: OnUpgrade, place: Place) {
-    let _place = place;
+async fn splice(client_side: OnUpgrade, member_side: OnUpgrade) {
     let (client, member) = match tokio::try_join!(client_side, member_side) {
         Ok(both) => both,
         Err(error) => {

@@ -12,6 +12,7 @@
 //! How bytes get to a member is behind [`Dialer`].
 
 mod connector;
+mod cut;
 mod dial;
 mod directory;
 mod error;
@@ -23,5 +24,7 @@ mod pool;
 mod route;
 mod scope;
 
-pub use dial::{DialError, Dialer, Direct, Routes, Tunnelled};
+pub use dial::{DialError, Dialer, Direct, Routes, Tunnelled, tunnel_target};
+pub(crate) use directory::physical_access;
+pub(crate) use error::chain;
 pub use extension::ClusterProxy;

@@ -87,6 +87,7 @@ impl CellController {
                     self.queue_where(|_, cell| cell.spec.cluster_ref.name == cluster);
                 }
                 Ok(MemberEvent::Clusters) | Err(RecvError::Lagged(_)) => self.queue_all(),
+                Ok(MemberEvent::Tunnel { .. }) => {}
                 Err(RecvError::Closed) => return,
             }
         }

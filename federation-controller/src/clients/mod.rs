@@ -12,4 +12,5 @@ pub use failure::{Failure, chain, message};
 pub use federation_member::TlsChecks;
 pub use fence::{Fence, LeaseLost};
 pub use guard::{GuardLayer, RequestTimedOut};
+pub(crate) use transport::connect_over;
 pub use transport::{ConnectError, connect};

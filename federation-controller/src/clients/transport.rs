@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use federation_member::checks::{Lenient, TlsChecks};
 use http::{Uri, uri::Scheme};
+use hyper::rt::{Read, Write};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::legacy::connect::{Connect, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
@@ -82,6 +83,25 @@ pub fn connect(
             other.unwrap_or_default().to_owned(),
         )),
     }
+}
+
+/// As [`connect`], with connections that somebody else opens: proxies are that one's business too.
+///
+/// # Errors
+/// As [`connect`].
+pub(crate) fn connect_over<C>(
+    config: &Config,
+    checks: TlsChecks,
+    guard: &GuardLayer,
+    connector: C,
+) -> Result<Client, ConnectError>
+where
+    C: tower::Service<Uri> + Clone + Send + Sync + 'static,
+    C::Response: Connection + Read + Write + Send + Unpin + 'static,
+    C::Future: Send + 'static,
+    C::Error: Into<BoxError>,
+{
+    assemble(config, https(config, checks, connector)?, guard)
 }
 
 /// A connector that asks the proxy for a tunnel, with the user information of the proxy's URL if there is one.

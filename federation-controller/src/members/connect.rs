@@ -7,10 +7,13 @@ use federation_api::KubeFedCluster;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::config::AuthInfo;
+use tokio::sync::watch;
 
 use super::access::{AccessError, Credentials, MemberAccess};
+use super::remote_tunnels::RemoteTunnels;
+use super::tunnel::{TunnelConnector, TunnelState, Tunnels};
 use crate::clients::{self, Fence, GuardLayer};
-use crate::work::{Limiter, RateLimit};
+use crate::work::{Env, Limiter, RateLimit};
 
 /// Why no client for a member could be made.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +21,6 @@ pub enum MemberConnectError {
     /// The access data was accepted but cannot be used.
     #[error("no client can be built from the access data")]
     Client(#[from] clients::ConnectError),
-    /// The cluster asks for its agent's tunnel, and this connector has none.
-    #[error(
-        "the cluster is to be reached through its agent's tunnel, which this controller does not serve"
-    )]
-    NoTunnel,
 }
 
 /// Makes clients for members. Called by the cluster's own loop, once per change of its access data.
@@ -37,28 +35,63 @@ pub trait Connector: Send + Sync + 'static {
         access: &MemberAccess,
         guard: &GuardLayer,
     ) -> Result<Client, MemberConnectError>;
+
+    /// Whether the agents of a cluster that asks for its tunnel are connected, now and from now on; `None` if nobody can tell.
+    fn tunnel(&self, name: &str) -> Option<watch::Receiver<TunnelState>> {
+        let _ = name;
+        None
+    }
 }
 
-/// Dials the member's API server.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Direct;
+/// Picks the way that a cluster asks for.
+#[derive(Clone)]
+pub struct Ways {
+    tunnels: Arc<dyn Tunnels>,
+}
 
-impl Connector for Direct {
+impl Ways {
+    /// Directly, or through these tunnels.
+    #[must_use]
+    pub fn new(tunnels: Arc<dyn Tunnels>) -> Self {
+        Self { tunnels }
+    }
+}
+
+impl Connector for Ways {
     fn connect(
         &self,
-        _name: &str,
+        name: &str,
         access: &MemberAccess,
         guard: &GuardLayer,
     ) -> Result<Client, MemberConnectError> {
-        if access.tunnel {
-            return Err(MemberConnectError::NoTunnel);
+        let mut config = config(access);
+        if !access.tunnel {
+            config.proxy_url.clone_from(&access.proxy);
+            return Ok(clients::connect(&config, access.checks, guard)?);
         }
-        let mut config = kube::Config::new(access.endpoint.clone());
-        config.root_cert.clone_from(&access.roots);
-        config.proxy_url.clone_from(&access.proxy);
-        config.auth_info = auth_info(&access.credentials);
-        Ok(clients::connect(&config, access.checks, guard)?)
+        let connector = TunnelConnector {
+            cluster: name.into(),
+            endpoint: access.endpoint.clone(),
+            tunnels: self.tunnels.clone(),
+        };
+        Ok(clients::connect_over(
+            &config,
+            access.checks,
+            guard,
+            connector,
+        )?)
     }
+
+    fn tunnel(&self, name: &str) -> Option<watch::Receiver<TunnelState>> {
+        Some(self.tunnels.state(name))
+    }
+}
+
+fn config(access: &MemberAccess) -> kube::Config {
+    let mut config = kube::Config::new(access.endpoint.clone());
+    config.root_cert.clone_from(&access.roots);
+    config.auth_info = auth_info(&access.credentials);
+    config
 }
 
 fn auth_info(credentials: &Credentials) -> AuthInfo {
@@ -90,11 +123,13 @@ pub enum MemberClientError {
 }
 
 /// A client of a member as the controller would make it, for programs that only look something up (`fedctl enable`). `secret` is
-/// the one that the cluster's `spec.secretRef` names, if it exists. Nothing is sent yet.
+/// the one that the cluster's `spec.secretRef` names, if it exists. A member behind a tunnel is reached through the hub that `hub_config`
+/// leads to. Nothing is sent yet.
 ///
 /// # Errors
-/// If the access data is unusable, or the member is to be reached through its agent's tunnel only.
+/// If the access data or the hub's configuration is unusable.
 pub fn member_client(
+    hub_config: &kube::Config,
     cluster: &KubeFedCluster,
     secret: Option<&Secret>,
 ) -> Result<Client, MemberClientError> {
@@ -105,5 +140,7 @@ pub fn member_client(
         timeout: Duration::from_secs(15),
     };
     let name = cluster.metadata.name.as_deref().unwrap_or_default();
-    Ok(Direct.connect(name, &access, &guard)?)
+    let tunnels =
+        RemoteTunnels::new(hub_config, Env::default()).map_err(MemberConnectError::Client)?;
+    Ok(Ways::new(Arc::new(tunnels)).connect(name, &access, &guard)?)
 }

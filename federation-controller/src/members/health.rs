@@ -19,6 +19,8 @@ pub enum Verdict {
         /// Why.
         error: String,
     },
+    /// It is reached through its agent's tunnel, and no agent is connected: nobody needs to try.
+    NoAgent,
     /// There is nothing to probe with.
     Malformed {
         /// Why.
@@ -40,8 +42,17 @@ impl Verdict {
             Self::Ready { .. } => String::new(),
             Self::NotReady => "/healthz responded without ok".to_owned(),
             Self::Unreachable { error } => format!("cluster is not reachable: {error}"),
+            Self::NoAgent => {
+                "cluster is not reachable: its agent is not connected to the hub's tunnel"
+                    .to_owned()
+            }
             Self::Malformed { error } => error.clone(),
         }
+    }
+
+    /// True for what is known without a network in between, so that once is enough.
+    fn is_fact(&self) -> bool {
+        matches!(self, Self::Malformed { .. } | Self::NoAgent)
     }
 }
 
@@ -74,12 +85,12 @@ impl Track {
         }
     }
 
-    /// Takes a verdict in and returns the one to report. A malformed configuration counts at once, and so does
-    /// whatever follows it: both are facts about the hub's objects, not about a network.
+    /// Takes a verdict in and returns the one to report. A malformed configuration and a missing agent count at once, and so does
+    /// whatever follows them: they are facts about the hub, not about a network.
     pub fn observe(&mut self, verdict: Verdict) -> &Verdict {
         let change_needs = match &self.reported {
-            None | Some(Verdict::Malformed { .. }) => 0,
-            Some(_) if matches!(verdict, Verdict::Malformed { .. }) => 0,
+            None => 0,
+            Some(reported) if reported.is_fact() || verdict.is_fact() => 0,
             Some(reported) if reported.is_ready() && !verdict.is_ready() => self.thresholds.failure,
             Some(reported) if !reported.is_ready() && verdict.is_ready() => self.thresholds.success,
             Some(_) => 0,
@@ -144,7 +155,7 @@ pub fn status(
                 "cluster is reachable".to_owned(),
             ),
         ],
-        Verdict::Unreachable { .. } => vec![condition(
+        Verdict::Unreachable { .. } | Verdict::NoAgent => vec![condition(
             conditions::OFFLINE,
             conditions::TRUE,
             reasons::NOT_REACHABLE,
@@ -269,6 +280,8 @@ mod tests {
         };
         assert_eq!(track.observe(malformed.clone()), &malformed);
         assert_eq!(track.observe(up()), &up());
+        assert_eq!(track.observe(Verdict::NoAgent), &Verdict::NoAgent);
+        assert_eq!(track.observe(up()), &up());
         assert!(!track.is_in_doubt());
         assert_eq!(track.observe(down()), &up());
         assert!(track.is_in_doubt());
@@ -305,6 +318,12 @@ mod tests {
         assert_eq!(
             words(&down()),
             ["Offline=True ClusterNotReachable cluster is not reachable: connection refused"]
+        );
+        assert_eq!(
+            words(&Verdict::NoAgent),
+            [
+                "Offline=True ClusterNotReachable cluster is not reachable: its agent is not connected to the hub's tunnel"
+            ]
         );
         assert_eq!(
             words(&Verdict::Malformed {

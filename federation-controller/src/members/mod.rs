@@ -6,8 +6,9 @@
 //!
 //! - [`access`]: what a `KubeFedCluster` and its Secret say about reaching the cluster, parsed.
 //! - [`connect`]: turns that into a client; a seam, so other ways to a member can be added.
+//! - [`tunnel`]: members behind their agents' tunnels; `remote_tunnels`: through a hub in another process.
 //! - [`health`]: pure: verdicts, thresholds, conditions.
-//! - `supervisor`: the loop. `report`: writes the conditions. `cache`: one watch per member and target kind.
+//! - `supervisor`: the loop. `report`: writes the conditions. `tell`: events. `cache`: one watch per member and target kind.
 //!
 //! Not done here: deciding anything about federated objects.
 
@@ -16,12 +17,17 @@ pub mod connect;
 pub mod health;
 mod member;
 mod registry;
+mod remote_tunnels;
 mod report;
 mod supervisor;
+mod tell;
 #[cfg(test)]
 mod tests;
+pub mod tunnel;
 
 pub use cache::{CacheEvent, CacheState, MemberCache, TargetKind};
 pub use federation_member::access;
 pub use member::{Member, MemberState};
 pub use registry::{MemberEvent, Members, MembersConfig};
+pub use remote_tunnels::RemoteTunnels;
+pub(crate) use tell::tell_of_tunnels;

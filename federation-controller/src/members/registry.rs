@@ -15,7 +15,7 @@ use super::connect::Connector;
 use super::health::Thresholds;
 use super::member::{Member, MemberState};
 use super::report::Reporter;
-use super::supervisor::{Rules, Supervisor};
+use super::supervisor::{Rules, Supervisor, Told};
 use crate::clients::{Fence, chain};
 use crate::hub::{Change, Followed, ObjectKey, Store, follow};
 use crate::metrics::Metrics;
@@ -54,6 +54,13 @@ pub enum MemberEvent {
     NotReady {
         /// The physical cluster.
         cluster: String,
+    },
+    /// The agents of a member that is reached through its tunnel went away or came back.
+    Tunnel {
+        /// The physical cluster.
+        cluster: String,
+        /// They are there.
+        is_up: bool,
     },
     /// A cluster (physical or derived) was registered, unregistered, or its labels changed: placements may have.
     Clusters,
@@ -130,6 +137,11 @@ impl Members {
             )
         };
         tokio::join!(clusters, secrets);
+    }
+
+    /// The namespace of the hub that holds the clusters.
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     fn followed<K>(&self, store: Arc<Store<K>>) -> Followed<K>
@@ -236,15 +248,17 @@ impl Members {
             metrics: self.metrics.clone(),
         };
         let (events, cluster) = (self.events.clone(), name.to_owned());
-        let task = OwnedTask::spawn(supervisor.run(move |state| {
-            let event = match state {
-                MemberState::Ready { recovered, .. } => MemberEvent::Ready {
-                    cluster: cluster.clone(),
+        let task = OwnedTask::spawn(supervisor.run(move |told| {
+            let cluster = cluster.clone();
+            let event = match told {
+                Told::State(MemberState::Ready { recovered, .. }) => MemberEvent::Ready {
+                    cluster,
                     recovered: *recovered,
                 },
-                MemberState::NotReady { .. } | MemberState::Unknown => MemberEvent::NotReady {
-                    cluster: cluster.clone(),
-                },
+                Told::State(MemberState::NotReady { .. } | MemberState::Unknown) => {
+                    MemberEvent::NotReady { cluster }
+                }
+                Told::Tunnel { is_up } => MemberEvent::Tunnel { cluster, is_up },
             };
             let _ = events.send(event);
         }));

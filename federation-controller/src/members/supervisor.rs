@@ -18,6 +18,7 @@ use super::connect::Connector;
 use super::health::{Thresholds, Track, Verdict};
 use super::member::{DOUBT_PROBE_GAP, Member, MemberState};
 use super::report::Reporter;
+use super::tunnel::TunnelWatch;
 use crate::clients::{Fence, GuardLayer, chain, message};
 use crate::work::{Limiter, RateLimit};
 
@@ -34,6 +35,17 @@ pub(super) struct Rules {
     pub(super) request_timeout: Duration,
 }
 
+/// What others hear from the loop.
+pub(super) enum Told<'a> {
+    /// The member's state changed.
+    State(&'a MemberState),
+    /// Its agents went away or came back.
+    Tunnel {
+        /// They are there.
+        is_up: bool,
+    },
+}
+
 pub(super) struct Supervisor {
     pub(super) member: Arc<Member>,
     pub(super) access: watch::Receiver<Result<MemberAccess, AccessError>>,
@@ -44,13 +56,31 @@ pub(super) struct Supervisor {
     pub(super) metrics: crate::metrics::Metrics,
 }
 
+/// The way to a member that is reached through its agents; without a watch, it is reached in another way.
+struct Tunnel<'a> {
+    watch: TunnelWatch,
+    /// Whether its agents were there when last looked at, over all changes of the access data.
+    agents: &'a mut Option<bool>,
+}
+
+impl Tunnel<'_> {
+    /// Takes note of whether the agents are there; returns it if that is news. That they are there at first sight is none.
+    fn turned_to(&mut self, is_up: bool) -> Option<bool> {
+        self.watch.0.as_ref()?;
+        let before = self.agents.replace(is_up);
+        (before != Some(is_up) && (before.is_some() || !is_up)).then_some(is_up)
+    }
+}
+
 impl Supervisor {
-    /// Runs until dropped. `told` hears every change of the member's state.
-    pub(super) async fn run(mut self, told: impl Fn(&MemberState) + Send) {
+    /// Runs until dropped. `told` hears every change of the member's state and of its tunnel's.
+    pub(super) async fn run(mut self, told: impl Fn(Told<'_>) + Send) {
         let mut track = Track::new(self.rules.thresholds);
+        let mut agents = None;
         let mut reconnected = false;
         loop {
             let access = self.access.borrow_and_update().clone();
+            let wants_tunnel = access.as_ref().is_ok_and(|access| access.tunnel);
             let connection = access
                 .map_err(|error| error.to_string())
                 .and_then(|access| self.connect(&access));
@@ -63,7 +93,12 @@ impl Supervisor {
                 }
                 Ok((member_client, probe_client)) => {
                     self.member.connect(Some(member_client));
-                    self.probe_loop(&probe_client, &mut track, reconnected, &told)
+                    let tunnel = wants_tunnel.then(|| self.connector.tunnel(self.member.name()));
+                    let mut tunnel = Tunnel {
+                        watch: TunnelWatch(tunnel.flatten()),
+                        agents: &mut agents,
+                    };
+                    self.probe_loop(&probe_client, &mut track, reconnected, &mut tunnel, &told)
                         .await
                 }
             };
@@ -81,10 +116,6 @@ impl Supervisor {
             fence: self.fence.clone(),
             timeout,
         };
-        let free = RateLimit {
-            per_second: 0.0,
-            burst: 1,
-        };
         let connect = |guard: &GuardLayer| {
             self.connector
                 .connect(self.member.name(), access, guard)
@@ -92,7 +123,7 @@ impl Supervisor {
         };
         Ok((
             connect(&guard(self.rules.rate, self.rules.request_timeout))?,
-            connect(&guard(free, self.rules.timeout))?,
+            connect(&guard(RateLimit::NONE, self.rules.timeout))?,
         ))
     }
 
@@ -104,11 +135,19 @@ impl Supervisor {
         probe_client: &Client,
         track: &mut Track,
         mut reconnected: bool,
-        told: &(impl Fn(&MemberState) + Send),
+        tunnel: &mut Tunnel<'_>,
+        told: &(impl Fn(Told<'_>) + Send),
     ) -> Result<(), watch::error::RecvError> {
         loop {
+            let down = tunnel.watch.is_down().await;
+            if let Some(is_up) = tunnel.turned_to(!down) {
+                told(Told::Tunnel { is_up });
+            }
             let asked = Instant::now();
-            let verdict = probe(probe_client, self.rules.timeout).await;
+            let verdict = match down {
+                true => Verdict::NoAgent,
+                false => probe(probe_client, self.rules.timeout).await,
+            };
             let silent = !verdict.is_ready() && asked.elapsed() >= self.rules.timeout;
             self.conclude(track, verdict, reconnected, told).await;
             reconnected = false;
@@ -124,6 +163,7 @@ impl Supervisor {
                 changed = self.access.changed() => return changed,
                 () = tokio::time::sleep(pause) => {}
                 () = doubted => {}
+                () = tunnel.watch.turned(down) => {}
             }
         }
     }
@@ -133,7 +173,7 @@ impl Supervisor {
         track: &mut Track,
         verdict: Verdict,
         reconnected: bool,
-        told: &(impl Fn(&MemberState) + Send),
+        told: &(impl Fn(Told<'_>) + Send),
     ) {
         let name = self.member.name();
         let reported = track.observe(verdict).clone();
@@ -145,7 +185,7 @@ impl Supervisor {
                 }
                 _ => tracing::info!(cluster = name, "cluster is ready"),
             }
-            told(&state);
+            told(Told::State(&state));
         }
         self.reporter.report(name, &reported).await;
     }

@@ -88,7 +88,7 @@ impl TypeWork {
                     self.queue_all(Duration::ZERO)
                 }
                 // The first list of the new connection queues what it must, see `on_cache`.
-                Ok(MemberEvent::Ready { .. }) => {}
+                Ok(MemberEvent::Ready { .. } | MemberEvent::Tunnel { .. }) => {}
                 Err(RecvError::Closed) => return,
             }
         }

@@ -17,8 +17,9 @@ use crate::clients::{self, ConnectError, Failure, Fence, GuardLayer, TlsChecks, 
 use crate::context::Context;
 use crate::events::Recorder;
 use crate::hub_views::HubViews;
-use crate::members::Members;
-use crate::members::connect::{Connector, Direct};
+use crate::members::connect::{Connector, Ways};
+use crate::members::tunnel::Tunnels;
+use crate::members::{Members, RemoteTunnels, tell_of_tunnels};
 use crate::metrics::Metrics;
 use crate::propagation::Records;
 use crate::types::TypeController;
@@ -57,7 +58,23 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let env = Env::default();
-    run_with(config, hub_config, shutdown, Arc::new(Direct), env).await
+    let tunnels = RemoteTunnels::new(&hub_config, env.clone())?;
+    let ways = Arc::new(Ways::new(Arc::new(tunnels)));
+    run_with(config, hub_config, shutdown, ways, env).await
+}
+
+/// [`run`], with the tunnels of a hub that is in this process.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_beside(
+    config: ControllerConfig,
+    hub_config: kube::Config,
+    shutdown: CancellationToken,
+    tunnels: Arc<dyn Tunnels>,
+) -> Result<(), RunError> {
+    let ways = Arc::new(Ways::new(tunnels));
+    run_with(config, hub_config, shutdown, ways, Env::default()).await
 }
 
 /// [`run`] with its seams: how members are reached, time and chance.
@@ -192,6 +209,10 @@ impl Leading<'_> {
             changes: broadcast::channel(CHANGE_BACKLOG).0,
             cell_queue: Queue::new(Backoff::OBJECT, self.env.clone()),
         });
+        let _tunnels = OwnedTask::spawn(tell_of_tunnels(
+            Arc::clone(&members),
+            context.recorder.clone(),
+        ));
         let _members = OwnedTask::spawn(members.run());
         let _notices = OwnedTask::spawn(notices.run(self.hub_client.clone(), self.env.clone()));
         let _views = OwnedTask::spawn(HubViews::new(Arc::clone(&context)).run());

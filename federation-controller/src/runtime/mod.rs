@@ -7,4 +7,4 @@ mod manager;
 pub use config::{ControllerConfig, Delays};
 pub(crate) use config::{Elect, Settings};
 pub use leader::ElectionError;
-pub use manager::{RunError, run};
+pub use manager::{RunError, run, run_beside};

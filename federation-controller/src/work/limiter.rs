@@ -25,6 +25,11 @@ impl RateLimit {
         per_second: 300.0,
         burst: 600,
     };
+    /// No limit.
+    pub const NONE: Self = Self {
+        per_second: 0.0,
+        burst: 1,
+    };
 }
 
 /// Hands out permission to send, in the order of the calls. Waiting is done by the caller's task only, so one exhausted

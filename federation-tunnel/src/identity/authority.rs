@@ -18,7 +18,7 @@ use crate::seams::Seams;
 use crate::wire::HUB_SERVER_NAME;
 
 /// Certificates begin a bit in the past, for members whose clocks are slow.
-const BACKDATED: Duration = Duration::from_secs(300);
+pub(super) const BACKDATED: Duration = Duration::from_secs(300);
 /// An authority outlives the hardware it was made on.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 

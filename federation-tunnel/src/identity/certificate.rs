@@ -84,6 +84,13 @@ impl AgentCertificate {
         UnixTime::since_unix_epoch(std::time::Duration::from_secs(self.not_before))
     }
 
+    /// When it was issued: certificates begin a bit earlier, for members whose clocks are slow.
+    #[must_use]
+    pub fn issued_at(&self) -> UnixTime {
+        let begin = std::time::Duration::from_secs(self.not_before);
+        UnixTime::since_unix_epoch(begin + super::authority::BACKDATED)
+    }
+
     /// The last second in which it is valid.
     #[must_use]
     pub fn not_after(&self) -> UnixTime {
