@@ -1,4 +1,4 @@
-//! What the add-on form installs on an existing cluster, as API objects.
+//! What the add-on form installs on an existing cluster, and what a member gets that is reached through its agent, as API objects.
 //!
 //! One source: `fedctl init` applies [`objects`], `deploy/manifests` is generated from them, and the Helm chart is held to them by
 //! a test. The order is one in which they can be applied; the reverse is one in which they can be deleted.
@@ -7,6 +7,7 @@
 
 mod access;
 mod admission;
+mod agent;
 mod workloads;
 
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use crate::crd::all_crds;
 use crate::names;
 
+pub use agent::{AGENT, AGENT_BOOTSTRAP, AGENT_STATE, AgentOptions, HubAccess, agent_objects};
 pub use workloads::{CONTROLLER, Images};
 
 /// What may differ from one installation to the next.

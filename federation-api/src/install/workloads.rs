@@ -131,24 +131,7 @@ fn deployment(
         "app.kubernetes.io/name": "koinon",
         "app.kubernetes.io/component": component,
     });
-    container["resources"] = json!({
-        "requests": {"cpu": "50m", "memory": "64Mi"},
-        "limits": {"memory": "1Gi"},
-    });
-    container["livenessProbe"] = json!({
-        "httpGet": {"path": "/healthz", "port": "health"},
-        "periodSeconds": 10,
-        "failureThreshold": 6,
-    });
-    container["readinessProbe"] = json!({
-        "httpGet": {"path": "/readyz", "port": "health"},
-        "periodSeconds": 2,
-    });
-    container["securityContext"] = json!({
-        "allowPrivilegeEscalation": false,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": true,
-    });
+    hardened(&mut container, "1Gi");
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -178,4 +161,26 @@ fn deployment(
             },
         },
     })
+}
+
+/// Gives a container its resources, its probes on the port `health`, and no rights that it does not need.
+pub(super) fn hardened(container: &mut Value, memory_limit: &str) {
+    container["resources"] = json!({
+        "requests": {"cpu": "50m", "memory": "64Mi"},
+        "limits": {"memory": memory_limit},
+    });
+    container["livenessProbe"] = json!({
+        "httpGet": {"path": "/healthz", "port": "health"},
+        "periodSeconds": 10,
+        "failureThreshold": 6,
+    });
+    container["readinessProbe"] = json!({
+        "httpGet": {"path": "/readyz", "port": "health"},
+        "periodSeconds": 2,
+    });
+    container["securityContext"] = json!({
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": true,
+    });
 }
