@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use federation_api::KubeFedCluster;
-use federation_api::tunnel::{CA_HASH_KEY, CA_KEY, CONFIG_MAP, HUB_KEY};
+use federation_api::tunnel::{
+    BOOTSTRAP_CLUSTER, BOOTSTRAP_TYPE, CA_HASH_KEY, CA_KEY, CONFIG_MAP, HUB_KEY,
+};
 use federation_apiserver::tunnel::bootstrap_secret;
 use federation_tunnel::identity::{BootstrapToken, TokenRecord};
 use federation_tunnel::{ClusterId, Seams};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Client;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ListParams, PostParams};
 
 /// The hub's tunnel, as it says itself.
 pub(crate) struct HubTunnel {
@@ -77,4 +79,24 @@ pub(crate) async fn issue(
         .await
         .context("cannot make the token's Secret on the hub")?;
     Ok(token)
+}
+
+/// The names of a cluster's tokens' Secrets.
+pub(crate) async fn of_cluster(
+    secrets: &Api<Secret>,
+    cluster: &str,
+) -> anyhow::Result<Vec<String>> {
+    let all = secrets
+        .list(&ListParams::default())
+        .await
+        .context("cannot ask the hub for bootstrap tokens")?;
+    let theirs = |secret: &Secret| {
+        if secret.type_.as_deref() != Some(BOOTSTRAP_TYPE) {
+            return None;
+        }
+        let data = secret.data.as_ref()?;
+        let is_theirs = data.get(BOOTSTRAP_CLUSTER)?.0 == cluster.as_bytes();
+        is_theirs.then(|| secret.metadata.name.clone())?
+    };
+    Ok(all.items.iter().filter_map(theirs).collect())
 }

@@ -188,7 +188,7 @@ pub struct Join {
     /// The member
     #[command(flatten)]
     pub member: MemberArgs,
-    /// Name of the Secret on the hub that holds the member's token [default: NAME-<random>]
+    /// Name of the Secret on the hub that holds the member's token [default: NAME-RANDOM]
     #[arg(long, value_name = "NAME")]
     pub secret_name: Option<String>,
     /// Labels of the cluster, which selectors match
@@ -206,9 +206,55 @@ pub struct Join {
         requires = "least_privilege"
     )]
     pub proxy_as: Vec<String>,
+    /// The hub cannot connect to the member: register it to be reached through its agent, and print what to apply in the member. The
+    /// member's kubeconfig is then not needed
+    #[arg(long)]
+    pub tunnel: bool,
+    /// How the agent is to be made and reached
+    #[command(flatten)]
+    pub agent: AgentArgs,
     /// Show what would be made, make nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// The flags of `fedctl join --tunnel`.
+#[derive(Args, Debug)]
+pub struct AgentArgs {
+    /// How long the agent's one-time token is good
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "24h",
+        requires = "tunnel"
+    )]
+    pub token_life: federation_api::GoDuration,
+    /// A new token for a cluster that is registered already: its agent has lost its key
+    #[arg(long, requires = "tunnel")]
+    pub new_token: bool,
+    /// The agent's image
+    #[arg(long, value_name = "IMAGE", default_value = concat!("koinon/proxy-agent:", env!("CARGO_PKG_VERSION")), requires = "tunnel")]
+    pub agent_image: String,
+    /// What to print: a manifest for the member, or the command line of an agent outside of Kubernetes
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "manifest",
+        requires = "tunnel"
+    )]
+    pub agent: AgentForm,
+    /// Address of the API server as the member's own network knows it
+    #[arg(long, value_name = "URL", default_value = federation_api::tunnel::API_ENDPOINT, requires = "tunnel")]
+    pub api_endpoint: String,
+}
+
+/// The forms of `fedctl join --tunnel --agent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AgentForm {
+    /// Objects to apply in the member.
+    Manifest,
+    /// A command line.
+    Command,
 }
 
 /// `fedctl unjoin`.

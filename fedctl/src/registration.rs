@@ -212,44 +212,26 @@ impl Member {
             .create(&PostParams::default(), &secret(&registration, &token))
             .await
             .context("cannot make the token's Secret on the hub")?;
-        let mut cluster = KubeFedCluster::new(
-            &registration.name,
-            KubeFedClusterSpec {
-                api_endpoint: registration
-                    .tunnel_endpoint
-                    .clone()
-                    .unwrap_or_else(|| self.endpoint.clone()),
-                ca_bundle: self.ca_bundle.clone(),
-                secret_ref: SecretRef {
-                    name: secret.metadata.name.unwrap_or_default(),
-                },
-                disabled_tls_validations: if self.insecure {
-                    vec![TlsValidation::All]
-                } else {
-                    Vec::new()
-                },
-                proxy_url: match registration.tunnel_endpoint {
-                    Some(_) => None,
-                    None => self.proxy_url.clone(),
-                },
+        let spec = KubeFedClusterSpec {
+            api_endpoint: registration
+                .tunnel_endpoint
+                .clone()
+                .unwrap_or_else(|| self.endpoint.clone()),
+            ca_bundle: self.ca_bundle.clone(),
+            secret_ref: SecretRef {
+                name: secret.metadata.name.unwrap_or_default(),
             },
-        );
-        cluster.metadata.labels = (!registration.labels.is_empty()).then_some(registration.labels);
-        let mut annotations = registration.annotations;
-        if registration.tunnel_endpoint.is_some() {
-            annotations.insert(CONNECTION.to_owned(), CONNECTION_TUNNEL.to_owned());
-        }
-        cluster.metadata.annotations = (!annotations.is_empty()).then_some(annotations);
-        let clusters: Api<KubeFedCluster> = Api::namespaced(hub_client.clone(), namespace);
-        clusters
-            .create(&PostParams::default(), &cluster)
-            .await
-            .with_context(|| {
-                format!(
-                    "cannot register cluster \"{}\" on the hub",
-                    registration.name
-                )
-            })
+            disabled_tls_validations: if self.insecure {
+                vec![TlsValidation::All]
+            } else {
+                Vec::new()
+            },
+            proxy_url: match registration.tunnel_endpoint {
+                Some(_) => None,
+                None => self.proxy_url.clone(),
+            },
+        };
+        create(hub_client, namespace, registration, spec).await
     }
 
     /// Replaces what the hub's account may do by these rules; whom it may act as stays.
@@ -290,6 +272,48 @@ impl Member {
         }
         delete::<Namespace>(&Api::all(client.clone()), namespace).await
     }
+}
+
+/// Makes the KubeFedCluster of a member whose agent hands in the account; nothing is made in the member.
+pub(crate) async fn register_for_agent(
+    hub_client: &Client,
+    namespace: &str,
+    registration: Registration,
+    secret_name: String,
+) -> anyhow::Result<KubeFedCluster> {
+    let spec = KubeFedClusterSpec {
+        api_endpoint: registration.tunnel_endpoint.clone().unwrap_or_default(),
+        ca_bundle: None,
+        secret_ref: SecretRef { name: secret_name },
+        disabled_tls_validations: Vec::new(),
+        proxy_url: None,
+    };
+    create(hub_client, namespace, registration, spec).await
+}
+
+async fn create(
+    hub_client: &Client,
+    namespace: &str,
+    registration: Registration,
+    spec: KubeFedClusterSpec,
+) -> anyhow::Result<KubeFedCluster> {
+    let mut cluster = KubeFedCluster::new(&registration.name, spec);
+    cluster.metadata.labels = (!registration.labels.is_empty()).then_some(registration.labels);
+    let mut annotations = registration.annotations;
+    if registration.tunnel_endpoint.is_some() {
+        annotations.insert(CONNECTION.to_owned(), CONNECTION_TUNNEL.to_owned());
+    }
+    cluster.metadata.annotations = (!annotations.is_empty()).then_some(annotations);
+    let clusters: Api<KubeFedCluster> = Api::namespaced(hub_client.clone(), namespace);
+    clusters
+        .create(&PostParams::default(), &cluster)
+        .await
+        .with_context(|| {
+            format!(
+                "cannot register cluster \"{}\" on the hub",
+                registration.name
+            )
+        })
 }
 
 /// What tells one cluster from another, whatever address it has: the uid of its namespace kube-system.

@@ -43,6 +43,10 @@ pub const REVOKED_SERIALS: &str = "koinon.io/revoked-certificates";
 /// On a `KubeFedCluster`: agents' certificates that were issued before this moment (RFC 3339) are worth nothing any more.
 pub const REVOKED_BEFORE: &str = "koinon.io/revoke-certificates-before";
 
+/// On the Secret of a `KubeFedCluster`, value `true`: its agent handed it in, and may replace it. Without it, what an agent hands in is not
+/// taken: somebody has chosen the account.
+pub const HANDED_IN: &str = "koinon.io/handed-in-by-agent";
+
 /// Resource below `koinon.io/v1alpha1` that shows which clusters have a tunnel.
 pub const TUNNELS: &str = "tunnels";
 /// Subresource of [`TUNNELS`]: `create` opens a connection to the cluster's API server, as an upgrade to [`DIAL_PROTOCOL`].

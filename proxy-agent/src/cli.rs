@@ -70,6 +70,10 @@ pub struct Cli {
     /// The one-time bootstrap token itself; better in the environment than on the command line
     #[arg(long, env = "KOINON_BOOTSTRAP_TOKEN", hide_env_values = true)]
     pub bootstrap_token: Option<String>,
+    /// Directory with the account that the hub is to use in this cluster (a mounted Secret of a service account: `token` and `ca.crt`). The hub
+    /// gets it with every request for a certificate, so that nobody has to carry it there
+    #[arg(long)]
+    pub member_account_dir: Option<PathBuf>,
     /// Directory for the agent's key and certificate, made if needed, readable by its owner only
     #[arg(long, default_value = "/var/lib/koinon-agent")]
     pub state_dir: PathBuf,

@@ -245,7 +245,11 @@ fn store(cli: &Cli) -> Result<Arc<dyn IdentityStore>, SetupError> {
             .collect(),
     };
     let store = FileIdentity::with_token(&cli.state_dir, token);
-    Ok(Arc::new(file(&cli.state_dir, store)?))
+    let store = file(&cli.state_dir, store)?;
+    Ok(match &cli.member_account_dir {
+        Some(account) => Arc::new(store.with_account(account)),
+        None => Arc::new(store),
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use federation_tunnel::identity::MemberAccount;
 use federation_tunnel::{IdentityStore, StoredIdentity};
 
 /// Where a bootstrap token comes from, in this order.
@@ -34,6 +35,7 @@ impl TokenSource {
 pub struct FileIdentity {
     directory: PathBuf,
     token: TokenSource,
+    account: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for FileIdentity {
@@ -64,7 +66,17 @@ impl FileIdentity {
         Ok(Self {
             directory: directory.to_owned(),
             token,
+            account: None,
         })
+    }
+
+    /// Hands the account in `directory` (`token`, `ca.crt`: a mounted Secret of a service account) to the hub with each request for a certificate.
+    #[must_use]
+    pub fn with_account(self, directory: &Path) -> Self {
+        Self {
+            account: Some(directory.to_owned()),
+            ..self
+        }
     }
 
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
@@ -121,6 +133,28 @@ impl IdentityStore for FileIdentity {
 
     async fn token(&self) -> io::Result<Option<String>> {
         self.token.read()
+    }
+
+    /// An account that is not there yet is waited for: the member's controllers fill it in a moment after the Pod starts.
+    async fn account(&self) -> io::Result<Option<MemberAccount>> {
+        let Some(directory) = &self.account else {
+            return Ok(None);
+        };
+        let read = |name: &str| {
+            let path = directory.join(name);
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            })?;
+            if text.trim().is_empty() {
+                let empty = format!("{} is empty", path.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, empty));
+            }
+            Ok(text)
+        };
+        Ok(Some(MemberAccount {
+            token: read("token")?.trim().to_owned(),
+            authority_pem: read("ca.crt")?,
+        }))
     }
 }
 

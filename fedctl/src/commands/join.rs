@@ -5,6 +5,7 @@ use federation_api::annotations;
 use federation_api::kinds::KubeFedCluster;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
+use serde_json::Value;
 
 use super::cell::pairs;
 use super::rules::least_privilege;
@@ -12,7 +13,7 @@ use crate::cli::{Global, Join, Unjoin};
 use crate::hub::Hub;
 use crate::objects::delete;
 use crate::registration::{Member, Registration, all_rules};
-use crate::{print, resolve};
+use crate::{bootstrap, print, resolve};
 
 /// Registers the member.
 pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
@@ -20,26 +21,15 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
         bail!("a cluster's name has no dot: names with one belong to cells");
     }
     let hub = Hub::connect(global).await?;
+    if args.tunnel {
+        return super::join_tunnel::join(global, &hub, args).await;
+    }
     let member = Member::connect(&args.member).await?;
     member.is_hub(&hub.hub_client).await?;
-    let clusters: Api<KubeFedCluster> =
-        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
-    if clusters
-        .get_opt(&args.member.name)
-        .await
-        .context("cannot ask the hub for its clusters")?
-        .is_some()
-    {
-        bail!(
-            "the hub already has a cluster \"{0}\": `fedctl unjoin {0}` first, or choose another name",
-            args.member.name
-        );
+    if known(&hub, &args.member.name).await?.is_some() {
+        return Err(taken(&args.member.name));
     }
-    let rules = if args.least_privilege {
-        least_privilege(&resolve::type_configs(&hub).await?, &args.proxy_as)?
-    } else {
-        all_rules()
-    };
+    let rules = rules(&hub, args).await?;
     if args.dry_run {
         outln!(
             "would make in {}: namespace {}, service account {}, its token, cluster role and binding {}",
@@ -54,21 +44,7 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
         );
         return Ok(());
     }
-    let registration = Registration {
-        name: args.member.name.clone(),
-        secret_name: args.secret_name.clone(),
-        labels: pairs(&args.labels, "labels")?,
-        annotations: args
-            .least_privilege
-            .then(|| {
-                let least = annotations::GRANTS_LEAST_PRIVILEGE;
-                (annotations::GRANTS.to_owned(), least.to_owned())
-            })
-            .into_iter()
-            .collect(),
-        tunnel_endpoint: None,
-        rules,
-    };
+    let registration = registration(args, rules)?;
     let made = member
         .register(&hub.hub_client, &hub.system_namespace, registration)
         .await?;
@@ -83,6 +59,48 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The cluster of a name, if the hub has one.
+pub(super) async fn known(hub: &Hub, name: &str) -> anyhow::Result<Option<KubeFedCluster>> {
+    let clusters: Api<KubeFedCluster> =
+        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
+    clusters
+        .get_opt(name)
+        .await
+        .context("cannot ask the hub for its clusters")
+}
+
+pub(super) fn taken(name: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "the hub already has a cluster \"{name}\": `fedctl unjoin {name}` first, or choose another name"
+    )
+}
+
+/// What the hub's account may do in the member.
+pub(super) async fn rules(hub: &Hub, args: &Join) -> anyhow::Result<Value> {
+    if args.least_privilege {
+        least_privilege(&resolve::type_configs(hub).await?, &args.proxy_as)
+    } else {
+        Ok(all_rules())
+    }
+}
+
+/// How the flags want a member to be registered.
+pub(super) fn registration(args: &Join, rules: Value) -> anyhow::Result<Registration> {
+    let least = annotations::GRANTS_LEAST_PRIVILEGE;
+    Ok(Registration {
+        name: args.member.name.clone(),
+        secret_name: args.secret_name.clone(),
+        labels: pairs(&args.labels, "labels")?,
+        annotations: args
+            .least_privilege
+            .then(|| (annotations::GRANTS.to_owned(), least.to_owned()))
+            .into_iter()
+            .collect(),
+        tunnel_endpoint: args.tunnel.then(|| args.agent.api_endpoint.clone()),
+        rules,
+    })
+}
+
 /// Takes the member away from the hub, and fedctl's objects out of the member.
 pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()> {
     let hub = Hub::connect(global).await?;
@@ -95,7 +113,13 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
     else {
         bail!("the hub has no cluster \"{}\"", args.member.name);
     };
-    let member = match Member::connect(&args.member).await {
+    let named = args.member.cluster_kubeconfig.is_some() || args.member.cluster_context.is_some();
+    let connected = match cluster.wants_tunnel() && !named {
+        // The hub's kubeconfig is all there is: it leads to no member.
+        true => Err(anyhow::anyhow!("no kubeconfig of the member is given")),
+        false => Member::connect(&args.member).await,
+    };
+    let member = match connected {
         Ok(member) => {
             let is_hub = member.is_hub(&hub.hub_client).await?;
             Some((member, is_hub))
@@ -132,6 +156,9 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
     delete::<KubeFedCluster>(&clusters, &args.member.name).await?;
     let secrets: Api<Secret> = Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
     delete::<Secret>(&secrets, &cluster.spec.secret_ref.name).await?;
+    for token in bootstrap::of_cluster(&secrets, &args.member.name).await? {
+        delete::<Secret>(&secrets, &token).await?;
+    }
     outln!(
         "cluster {} unjoined; what was propagated to it stays there",
         args.member.name

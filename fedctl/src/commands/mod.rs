@@ -8,6 +8,7 @@ mod grant;
 mod init;
 mod install;
 mod join;
+mod join_tunnel;
 mod kubeconfig;
 mod mask;
 mod member;

@@ -21,6 +21,8 @@ pub const AGENT_STATE: &str = "proxy-agent-state";
 const BOOTSTRAP_DIR: &str = "/etc/koinon-agent";
 /// Where the state is mounted: the agent's own default.
 const STATE_DIR: &str = "/var/lib/koinon-agent";
+/// Where the hub's account is mounted, for the agent to hand it in with its request for a certificate: the hub cannot come and fetch it.
+const ACCOUNT_DIR: &str = "/etc/koinon-account";
 const HEALTH_PORT: u16 = 8093;
 /// The user `nonroot` of distroless images. A number, so that the kubelet can tell that it is not root.
 const USER: u32 = 65532;
@@ -194,6 +196,21 @@ fn deployment(options: &AgentOptions, metadata: &Value) -> Value {
             {"name": "state", "mountPath": STATE_DIR},
         ],
     });
+    let mut volumes = vec![
+        json!({"name": "bootstrap", "secret": {"secretName": AGENT_BOOTSTRAP, "defaultMode": 0o440}}),
+        json!({"name": "state", "persistentVolumeClaim": {"claimName": AGENT_STATE}}),
+    ];
+    if let Some(access) = &options.access {
+        let mount = json!({"name": "account", "mountPath": ACCOUNT_DIR, "readOnly": true});
+        let secret = json!({"secretName": access.account, "defaultMode": 0o440});
+        volumes.push(json!({"name": "account", "secret": secret}));
+        let flag = format!("--member-account-dir={ACCOUNT_DIR}");
+        for (list, item) in [("args", json!(flag)), ("volumeMounts", mount)] {
+            if let Some(list) = container[list].as_array_mut() {
+                list.push(item);
+            }
+        }
+    }
     hardened(&mut container, "256Mi");
     let selector =
         json!({"app.kubernetes.io/name": "koinon", "app.kubernetes.io/component": AGENT});
@@ -219,10 +236,7 @@ fn deployment(options: &AgentOptions, metadata: &Value) -> Value {
                         "seccompProfile": {"type": "RuntimeDefault"},
                     },
                     "containers": [container],
-                    "volumes": [
-                        {"name": "bootstrap", "secret": {"secretName": AGENT_BOOTSTRAP, "defaultMode": 0o440}},
-                        {"name": "state", "persistentVolumeClaim": {"claimName": AGENT_STATE}},
-                    ],
+                    "volumes": volumes,
                 },
             },
         },
@@ -253,6 +267,16 @@ mod tests {
 
     #[test]
     fn the_hubs_account_can_be_left_to_fedctl() {
+        let mounts = |access| {
+            let options = AgentOptions {
+                access,
+                ..AgentOptions::default()
+            };
+            json!(agent_objects(&options))
+                .to_string()
+                .contains(ACCOUNT_DIR)
+        };
+        assert!(mounts(AgentOptions::default().access) && !mounts(None));
         let kinds = |access| {
             let options = AgentOptions {
                 access,

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::HandedIn;
 use super::authority::{self, AuthorityStoreError};
 use super::directory::HubDirectory;
 use super::fronts::{FrontError, Fronts};
@@ -122,11 +123,12 @@ impl TunnelEndpoint {
             config,
             authority,
             Arc::new(HubDirectory::new(api.cache.clone())),
-            Arc::new(SecretTokens(hub)),
+            Arc::new(SecretTokens(hub.clone())),
             &seams,
         )
         .map_err(TunnelError::Endpoint)?;
         tunnels.serve_upstream_agents(agents);
+        tunnels.set_accounts(Arc::new(HandedIn(hub)));
         let mut fronts = JoinSet::new();
         options
             .fronts

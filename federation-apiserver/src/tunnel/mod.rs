@@ -3,11 +3,12 @@
 //! - [`TunnelEndpoint`] runs beside a hub's server: it opens the port that agents dial.
 //! - [`HubTunnels`] is how the rest of the hub finds the tunnels: the cluster proxy, and `tunnel_api` for controllers in other processes.
 //! - `settings` are its flags; `fronts` let in clients that speak konnectivity-client's protocol or HTTP CONNECT.
-//! - `directory`, `tokens` and `authority` keep what agents are judged by in the hub's own objects, so that several processes on one database
+//! - `directory`, `tokens`, `accounts` and `authority` keep what agents are judged by in the hub's own objects, so that several processes on one database
 //!   agree.
 //!
 //! What this module does not do: the protocol, which is `federation_tunnel`'s.
 
+mod accounts;
 mod authority;
 mod directory;
 mod endpoint;

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use super::config::{AgentConfig, AgentParts};
 use super::contact::{Contact, ContactError};
 use super::stats::Counters;
-use crate::identity::{AgentIdentity, AgentKey, IdentityError, Trust};
-use crate::wire::EnrollRequest;
+use crate::identity::{AgentIdentity, AgentKey, IdentityError, MemberAccount, Trust};
+use crate::wire::{Account, EnrollRequest};
 
 /// What an agent keeps across restarts.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -46,6 +46,11 @@ pub trait IdentityStore: Send + Sync + 'static {
 
     /// The bootstrap token, if there is one. Asked for whenever a certificate is needed and there is none that is valid.
     async fn token(&self) -> io::Result<Option<String>>;
+
+    /// The account that the hub is to use in this cluster, if the hub is to learn it from the agent. Asked for with every certificate.
+    async fn account(&self) -> io::Result<Option<MemberAccount>> {
+        Ok(None)
+    }
 
     /// Whether the agent renews its certificate by itself. If someone else puts certificates there, the store is read again every minute instead.
     fn is_managed(&self) -> bool {
@@ -282,9 +287,14 @@ impl Keeper {
         identity: Option<&AgentIdentity>,
         mut stored: StoredIdentity,
     ) -> Result<(), KeepError> {
+        let account = self.parts.store.account().await.map_err(KeepError::Store)?;
         let request = EnrollRequest {
             token,
             request: key.request().map_err(KeepError::Identity)?,
+            account: account.map(|account| Account {
+                token: account.token,
+                authority: account.authority_pem,
+            }),
         };
         let mut failed = KeepError::NoToken;
         for hub in &self.config.hubs {

@@ -20,7 +20,7 @@ use super::stats::{Counters, HubStats};
 use super::{serve, session, upstream_agents};
 use crate::address::HostPort;
 use crate::cluster::ClusterName;
-use crate::identity::{Authority, AuthorityError, Directory, Enrollment, TokenStore};
+use crate::identity::{Accounts, Authority, AuthorityError, Directory, Enrollment, TokenStore};
 use crate::konnectivity::Agents;
 use crate::seams::{BoxIo, Listener, Seams};
 use crate::tls::{self, TlsError};
@@ -147,6 +147,7 @@ impl Tunnels {
                 authority,
                 directory: directory.clone(),
                 tokens,
+                accounts: OnceLock::new(),
                 life: config.certificate_life,
                 seams: seams.clone(),
             },
@@ -167,6 +168,12 @@ impl Tunnels {
     /// Says how to reach the hub's other processes. Once, before serving; a second call changes nothing.
     pub fn set_peers(&self, peers: Arc<dyn Peers>) {
         let _ = self.0.peers.set(peers);
+    }
+
+    /// Says where to keep the accounts that agents hand in for the hub. Once, before serving; a second call changes nothing. Without it they are
+    /// thrown away.
+    pub fn set_accounts(&self, accounts: Arc<dyn Accounts>) {
+        let _ = self.0.enrollment.accounts.set(accounts);
     }
 
     /// Takes in upstream's agents (konnectivity) too, on the same port, with certificates of the same kind, and opens streams through them to

@@ -1,13 +1,13 @@
 //! The hub's side of handing out certificates.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 
 use super::{
-    AgentCertificate, Authority, AuthorityError, BootstrapToken, Claim, Directory, TokenStore,
-    judge,
+    Accounts, AgentCertificate, Authority, AuthorityError, BootstrapToken, Claim, Directory,
+    MemberAccount, TokenStore, judge,
 };
 use crate::cluster::ClusterId;
 use crate::seams::Seams;
@@ -29,6 +29,8 @@ pub(crate) struct Enrollment {
     pub(crate) authorities: Vec<CertificateDer<'static>>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) tokens: Arc<dyn TokenStore>,
+    /// Where handed-in accounts go; without it they go nowhere.
+    pub(crate) accounts: OnceLock<Arc<dyn Accounts>>,
     /// How long agents' certificates are valid.
     pub(crate) life: Duration,
     pub(crate) seams: Seams,
@@ -71,11 +73,35 @@ impl Enrollment {
                 }
                 other => Denied::new(Refusal::Internal, other.to_string()),
             })?;
+        self.keep_account(request, &clusters).await?;
         let issued = Issued {
             chain: vec![leaf.to_vec()],
             authorities: self.authorities.iter().map(|der| der.to_vec()).collect(),
         };
         Ok((issued, clusters))
+    }
+
+    /// An account is one cluster's: of an agent that serves several it is not taken.
+    async fn keep_account(
+        &self,
+        request: &EnrollRequest,
+        clusters: &[ClusterId],
+    ) -> Result<(), Denied> {
+        let (Some(account), Some(accounts), [cluster]) =
+            (&request.account, self.accounts.get(), clusters)
+        else {
+            return Ok(());
+        };
+        let account = MemberAccount {
+            token: account.token.clone(),
+            authority_pem: account.authority.clone(),
+        };
+        accounts.keep(cluster, account).await.map_err(|error| {
+            Denied::new(
+                Refusal::Internal,
+                format!("the account for {cluster} cannot be kept: {}", error.0),
+            )
+        })
     }
 
     /// Renewal: the new certificate lists what the old one may still serve, and nothing more.

@@ -5,6 +5,7 @@
 //!
 //! The trust anchor is an [`Authority`] that is used for nothing else.
 
+mod account;
 mod authority;
 mod certificate;
 mod directory;
@@ -13,6 +14,7 @@ mod pin;
 mod request;
 mod token;
 
+pub use account::{Accounts, MemberAccount};
 pub use authority::{Authority, AuthorityError, ServerIdentity};
 pub use certificate::{AgentCertificate, CertificateProblem};
 pub(crate) use directory::judge;

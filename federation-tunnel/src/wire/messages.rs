@@ -73,6 +73,20 @@ pub(crate) struct EnrollRequest {
     /// PKCS#10 request, DER. Only its key is used.
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) request: Vec<u8>,
+    /// The account that the hub is to use in the agent's cluster, if the agent was told one.
+    #[prost(message, optional, tag = "3")]
+    pub(crate) account: Option<Account>,
+}
+
+/// An account in a member.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Account {
+    /// A bearer token.
+    #[prost(string, tag = "1")]
+    pub(crate) token: String,
+    /// The authorities of the member's API server, PEM.
+    #[prost(string, tag = "2")]
+    pub(crate) authority: String,
 }
 
 /// The hub's answer to [`EnrollRequest`].

@@ -10,8 +10,8 @@ pub use class::Class;
 pub use dial::DialRefusal;
 pub(crate) use frame::{FrameError, read_message, write_message};
 pub(crate) use messages::{
-    AgentHello, EnrollAnswer, EnrollRequest, HubAnswer, Issued, Refused, Welcome, enroll_answer,
-    hub_answer,
+    Account, AgentHello, EnrollAnswer, EnrollRequest, HubAnswer, Issued, Refused, Welcome,
+    enroll_answer, hub_answer,
 };
 pub use refusal::{Refusal, UnknownRefusal};
 

@@ -1,0 +1,159 @@
+//! `fedctl join --tunnel`: a member that only its agent connects to the hub.
+//!
+//! Standard output is what the member gets, so that it can be piped; everything said about it goes to standard error.
+
+use std::io::IsTerminal;
+
+use anyhow::{Context, bail};
+use federation_api::KubeFedCluster;
+use federation_api::install::{AgentOptions, HubAccess, agent_objects};
+use federation_tunnel::Seams;
+use federation_tunnel::identity::BootstrapToken;
+use serde_json::Value;
+
+use super::join::{known, registration, rules, taken};
+use crate::bootstrap::{self, HubTunnel};
+use crate::cli::{AgentForm, Global, Join};
+use crate::hub::Hub;
+use crate::print;
+use crate::registration::{Member, register_for_agent};
+
+/// Registers the member on the hub, with what its agent needs to be known.
+pub(super) async fn join(global: &Global, hub: &Hub, args: &Join) -> anyhow::Result<()> {
+    let name = &args.member.name;
+    let hub_tunnel = HubTunnel::of(&hub.hub_client, &hub.system_namespace).await?;
+    let held = known(hub, name).await?;
+    if args.dry_run {
+        outln!(
+            "would make on the hub: kubefedcluster {name} (reached through its agent), and a one-time token for its agent"
+        );
+        return Ok(());
+    }
+    let account = account(args);
+    let (cluster, access) = match held {
+        Some(cluster) if args.agent.new_token && cluster.wants_tunnel() => {
+            (cluster, chosen(hub, args).await?)
+        }
+        Some(_) if args.agent.new_token => {
+            bail!("cluster {name} is not reached through an agent: it needs no token")
+        }
+        Some(_) => return Err(taken(name)),
+        None => register(hub, args).await?,
+    };
+    let life = args.agent.token_life.get();
+    let token = bootstrap::issue(&hub.hub_client, &hub.system_namespace, &cluster, life).await?;
+    if print::object(global.output, &cluster)? {
+        // Whoever wants the object asks for the agent's part separately.
+        eprintln!("token for the agent: {}", token.expose());
+        return Ok(());
+    }
+    eprintln!(
+        "cluster {name} is registered; it is ready as soon as its agent is connected. The agent's token is good once, for {}.",
+        args.agent.token_life
+    );
+    match args.agent.agent {
+        AgentForm::Manifest => {
+            let access = access.map(|rules| HubAccess { account, rules });
+            manifest(args, hub, &hub_tunnel, &token, access)
+        }
+        AgentForm::Command => {
+            command(args, &hub_tunnel, &token, access.is_some());
+            Ok(())
+        }
+    }
+}
+
+/// Name of the hub's account in the member: `kubefedctl`'s.
+fn account(args: &Join) -> String {
+    format!("{}-{}", args.member.name, args.member.host_cluster_name)
+}
+
+/// Whether the user gave a kubeconfig of the member: then the hub's account is made with it, here and now.
+fn is_reachable(args: &Join) -> bool {
+    args.member.cluster_kubeconfig.is_some() || args.member.cluster_context.is_some()
+}
+
+/// The rules of the account that the agent is to hand in; `None` if that is not the agent's part.
+async fn chosen(hub: &Hub, args: &Join) -> anyhow::Result<Option<Value>> {
+    match is_reachable(args) {
+        true => Ok(None),
+        false => rules(hub, args).await.map(Some),
+    }
+}
+
+async fn register(hub: &Hub, args: &Join) -> anyhow::Result<(KubeFedCluster, Option<Value>)> {
+    let rules = rules(hub, args).await?;
+    let wanted = registration(args, rules.clone())?;
+    if is_reachable(args) {
+        let member = Member::connect(&args.member).await?;
+        member.is_hub(&hub.hub_client).await?;
+        let made = member
+            .register(&hub.hub_client, &hub.system_namespace, wanted)
+            .await?;
+        return Ok((made, None));
+    }
+    let secret = args.secret_name.clone().unwrap_or_else(|| {
+        let random = format!("{:032x}", Seams::system().random());
+        format!("{}-{}", args.member.name, &random[..5])
+    });
+    let made = register_for_agent(&hub.hub_client, &hub.system_namespace, wanted, secret).await?;
+    Ok((made, Some(rules)))
+}
+
+/// Prints the objects for the member: bare for a pipe, as a command for a person.
+fn manifest(
+    args: &Join,
+    hub: &Hub,
+    hub_tunnel: &HubTunnel,
+    token: &BootstrapToken,
+    access: Option<HubAccess>,
+) -> anyhow::Result<()> {
+    let objects = agent_objects(&AgentOptions {
+        namespace: hub.system_namespace.clone(),
+        image: args.agent.agent_image.clone(),
+        hubs: hub_tunnel.hubs.clone(),
+        authority: hub_tunnel.authority.clone(),
+        token: token.expose(),
+        access,
+    });
+    let mut text = String::new();
+    for object in &objects {
+        text.push_str("---\n");
+        text.push_str(&serde_saphyr::to_string(object).context("cannot print as YAML")?);
+    }
+    if std::io::stdout().is_terminal() {
+        eprintln!("Run this in the member:\n");
+        outln!("kubectl apply -f - <<'END'\n{text}END");
+    } else {
+        eprintln!("Apply standard output in the member, with kubectl apply -f -");
+        out!("{text}");
+    }
+    Ok(())
+}
+
+/// Prints the command line of an agent that runs beside the member.
+fn command(args: &Join, hub_tunnel: &HubTunnel, token: &BootstrapToken, hands_in: bool) {
+    eprintln!(
+        "Run this beside the member; --api-server is where the agent finds its API server{}:\n",
+        if hands_in {
+            ", DIR holds the token (`token`) and the authority (`ca.crt`) of an account for the hub"
+        } else {
+            ""
+        }
+    );
+    let mut line = format!(
+        "KOINON_BOOTSTRAP_TOKEN={} proxy-agent --hub={} --ca-hash={} --state-dir=/var/lib/koinon-agent --api-server=HOST:PORT",
+        token.expose(),
+        hub_tunnel.hubs.join(","),
+        hub_tunnel.hash,
+    );
+    if hands_in {
+        line.push_str(" --member-account-dir=DIR");
+    }
+    let default = federation_api::tunnel::API_ENDPOINT;
+    if args.agent.api_endpoint != default {
+        let target = args.agent.api_endpoint.trim_start_matches("https://");
+        line.push_str(&format!(" --allow={target}"));
+    }
+    outln!("{line}");
+}
