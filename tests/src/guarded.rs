@@ -55,6 +55,12 @@ impl Guarded {
         }
     }
 
+    /// The child's process number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether the child has ended by itself, and how.
     ///
     /// # Errors

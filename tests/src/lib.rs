@@ -8,21 +8,28 @@
 //! It panics instead of returning errors: whatever goes wrong here is a failed test, and the message is for its reader.
 
 pub mod federated;
+pub mod history;
 pub mod oracle;
 pub mod transcript;
 pub mod upstream;
 pub mod world;
 
+mod endpoint;
 mod guarded;
+mod hub_process;
 mod kubectl;
 mod member;
+mod moments;
 mod playground;
 mod tools;
 mod wait;
 
+pub use endpoint::{Endpoint, Events, Reply};
 pub use guarded::Guarded;
+pub use hub_process::HubProcess;
 pub use kubectl::Kubectl;
 pub use member::MemberServer;
+pub use moments::Moments;
 pub use playground::Playground;
 pub use tools::{Tools, our_program, repository, skip};
 pub use wait::{eventually, stays, within};

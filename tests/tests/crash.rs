@@ -1,12 +1,11 @@
 //! SIGKILL at random moments: what was acknowledged is kept, everything converges, and nothing is touched without need.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use federation_tests::federated::{Trace, counted, entry, federated_foo};
-use federation_tests::{Kubectl, Playground, eventually};
+use federation_tests::{Kubectl, Moments, Playground, eventually};
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -33,30 +32,6 @@ struct Known {
 /// Namespace and name.
 type Key = (String, String);
 type Ledger = Arc<Mutex<BTreeMap<String, Known>>>;
-
-/// SplitMix64: a seed, printed, makes the same moments again.
-struct Moments(u64);
-
-impl Moments {
-    /// From `KOINON_SEED`, or from the clock.
-    fn start() -> (u64, Self) {
-        let clock = || SystemTime::now().duration_since(UNIX_EPOCH);
-        let seed = env::var("KOINON_SEED").map_or_else(
-            |_| clock().map_or(0, |now| now.subsec_nanos().into()),
-            |seed| seed.parse().expect("KOINON_SEED is a number"),
-        );
-        println!("KOINON_SEED={seed}");
-        (seed, Self(seed))
-    }
-
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    }
-}
 
 #[test]
 fn twenty_kills_lose_nothing_and_touch_nothing() {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use apiserver_store::conformance::databases::DatabaseServer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::column::HubKind;
+use super::column::{Database, HubKind};
 use crate::guarded::Guarded;
 use crate::kubectl::Kubectl;
 use crate::tools::Tools;
@@ -30,13 +31,15 @@ pub struct Hub {
     apiserver: Option<Guarded>,
     /// The host of the add-on form.
     host: Option<ControlPlane>,
+    /// Where our own form keeps its objects, if not in its directory.
+    database: Option<DatabaseServer>,
     port: u16,
     directory: TempDir,
 }
 
 impl Hub {
     /// Starts `federation-apiserver serve`, or an upstream control plane with `fedctl init` and `federation-apiserver webhook`, and waits
-    /// until it is ready. It has no controller yet. `None`: an upstream program is missing.
+    /// until it is ready. It has no controller yet. `None`: an upstream program or a database server is missing.
     ///
     /// # Panics
     /// It does not get ready.
@@ -46,20 +49,27 @@ impl Hub {
             .prefix("koinon-e2e-hub-")
             .tempdir()
             .expect("a temporary directory");
-        let host = match kind {
-            HubKind::Ours => None,
-            HubKind::Upstream => Some(ControlPlane::start(Options::with_controllers())?),
+        let (host, database) = match kind {
+            HubKind::Ours(Database::Sqlite) => (None, None),
+            HubKind::Ours(Database::Server(engine)) => {
+                (None, Some(DatabaseServer::start(engine, false)?))
+            }
+            HubKind::Upstream => {
+                let host = ControlPlane::start(Options::with_controllers())?;
+                (Some(host), None)
+            }
         };
         let mut hub = Self {
             tools: tools.clone(),
             controller: None,
             apiserver: None,
             host,
+            database,
             port: free_port(),
             directory,
         };
         match kind {
-            HubKind::Ours => hub.start_apiserver(),
+            HubKind::Ours(_) => hub.start_apiserver(),
             HubKind::Upstream => hub.install(),
         }
         Some(hub)
@@ -73,6 +83,9 @@ impl Hub {
             .arg("--kubeconfig")
             .arg(self.kubeconfig())
             .arg(format!("--listen=127.0.0.1:{}", self.port));
+        if let Some(database) = &self.database {
+            command.args(["--database-url", &database.create_database()]);
+        }
         let mut process = self.spawn("federation-apiserver", &mut command);
         let kubectl = self.kubectl();
         within(START, "the hub is ready", || {

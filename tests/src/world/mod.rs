@@ -9,7 +9,7 @@ mod member;
 mod start;
 mod workspace;
 
-pub use column::{Column, HubKind, MemberKind};
+pub use column::{Column, Database, HubKind, MemberKind};
 pub use hub::Hub;
 pub use member::Member;
 pub use start::{LABELS, World};

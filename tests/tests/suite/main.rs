@@ -1,4 +1,5 @@
-//! One suite of scenarios, run for every hub and every kind of member: {our hub, upstream hub} × {playground, upstream members}.
+//! One suite of scenarios, run for every hub and every kind of member: {our hub, upstream hub} × {playground, upstream members}, and
+//! our hub on PostgreSQL and on MariaDB × playground members.
 //!
 //! A column's servers are started once; its scenarios run side by side in workspaces of their own, and those that take something
 //! away from everybody run after them, one at a time. `cargo xtask test` prints the table of scenarios and columns; a filter picks

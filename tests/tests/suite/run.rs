@@ -62,27 +62,49 @@ pub(crate) fn main(scenarios: &[Scenario]) -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let filter = arguments.iter().find(|word| !word.starts_with('-'));
     let mut cells: Vec<Cell> = Vec::new();
-    for column in Column::ALL {
-        let chosen: Vec<Scenario> = scenarios
+    for columns in Column::ALL {
+        let chosen: Vec<(Column, Vec<Scenario>)> = columns
             .iter()
-            .filter(|scenario| {
-                filter.is_none_or(|part| name(column, scenario.name).contains(part.as_str()))
-            })
-            .copied()
+            .map(|column| (*column, choose(*column, scenarios, filter)))
+            .filter(|(_, chosen)| !chosen.is_empty())
             .collect();
         if arguments.iter().any(|word| word == "--list") {
-            for scenario in &chosen {
-                println!("{}: test", name(column, scenario.name));
+            for (column, chosen) in chosen {
+                for scenario in chosen {
+                    println!("{}: test", name(column, scenario.name));
+                }
             }
-        } else if !chosen.is_empty() {
-            cells.extend(run_column(column, &chosen));
+        } else {
+            cells.extend(run_columns(&chosen));
         }
     }
     report(&cells)
 }
 
+/// The scenarios whose names in that column contain the filter.
+fn choose(column: Column, scenarios: &[Scenario], filter: Option<&String>) -> Vec<Scenario> {
+    let fits = |scenario: &&Scenario| {
+        filter.is_none_or(|part| name(column, scenario.name).contains(part.as_str()))
+    };
+    scenarios.iter().filter(fits).copied().collect()
+}
+
 fn name(column: Column, scenario: &str) -> String {
     format!("{column}: {scenario}")
+}
+
+/// Runs columns at the same time.
+fn run_columns(columns: &[(Column, Vec<Scenario>)]) -> Vec<Cell> {
+    thread::scope(|scope| {
+        let running: Vec<_> = columns
+            .iter()
+            .map(|(column, chosen)| scope.spawn(|| run_column(*column, chosen)))
+            .collect();
+        running
+            .into_iter()
+            .flat_map(|column| column.join().expect("a column does not panic"))
+            .collect()
+    })
 }
 
 fn run_column(column: Column, scenarios: &[Scenario]) -> Vec<Cell> {

@@ -2,7 +2,13 @@
 
 use std::{path::PathBuf, process::Command};
 
-use super::process::{Process, Recipe, command, directory, free_port, run};
+use super::{
+    ServerOptions,
+    process::{Process, Recipe, command, copy, directory, free_port, run},
+};
+
+/// Instead of a hundred mebibytes.
+const SMALL_LOG: &str = "--innodb-log-file-size=8M";
 
 fn find(name: &str) -> Option<PathBuf> {
     ["/usr/sbin", "/usr/bin", "/usr/local/bin"]
@@ -11,19 +17,21 @@ fn find(name: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-pub(super) fn start(durable: bool) -> Option<Process> {
+pub(super) fn start(options: &ServerOptions) -> Option<Process> {
     let (server, install) = (find("mariadbd")?, find("mariadb-install-db")?);
-    let directory = directory("mariadb");
+    let directory = directory("mariadb", options);
     let data = directory.join("data");
     let mut init = command(&install);
     init.arg("--no-defaults")
         .arg(format!("--datadir={}", data.display()))
         .args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+    let small = options.parent.is_some();
+    init.args(small.then_some(SMALL_LOG));
     run(init);
     let port = free_port();
     let socket = directory.join("socket");
-    let flush = if durable { 1 } else { 2 };
-    let arguments = vec![
+    let flush = if options.durable { 1 } else { 2 };
+    let mut arguments = vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}", data.display()),
         format!("--socket={}", socket.display()),
@@ -34,6 +42,13 @@ pub(super) fn start(durable: bool) -> Option<Process> {
         "--innodb-buffer-pool-size=64M".to_owned(),
         format!("--pid-file={}", directory.join("own.pid").display()),
     ];
+    arguments.extend(small.then(|| SMALL_LOG.to_owned()));
+    if let Some(tls) = &options.tls {
+        let certificate = copy(&tls.certificate, &directory, "server.crt");
+        let key = copy(&tls.key, &directory, "server.key");
+        arguments.push(format!("--ssl-cert={}", certificate.display()));
+        arguments.push(format!("--ssl-key={}", key.display()));
+    }
     let probe = ["--no-defaults", "-uroot", "-S"].map(str::to_owned);
     let mut probe: Vec<String> = probe.into();
     probe.extend([socket.display().to_string(), "ping".to_owned()]);

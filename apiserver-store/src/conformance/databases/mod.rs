@@ -12,6 +12,7 @@ use std::{
     env,
     fs::OpenOptions,
     io::Write,
+    path::PathBuf,
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -29,6 +30,28 @@ pub enum Engine {
     MariaDb,
 }
 
+/// How a server is set up.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// It writes to the disk what it acknowledges, which is slower; it survives [`DatabaseServer::kill`] either way, because
+    /// what the system has is not lost by that.
+    pub durable: bool,
+    /// Its files are in a new folder of this one, not of the system's for temporary files, and it takes less than a hundred
+    /// mebibytes at first.
+    pub parent: Option<PathBuf>,
+    /// What it shows to clients that want TLS.
+    pub tls: Option<ServerTls>,
+}
+
+/// PEM files of a server, of which it takes copies.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// The key of that.
+    pub key: PathBuf,
+}
+
 /// A running server with a user `hub` that may do everything.
 #[derive(Debug)]
 pub struct DatabaseServer {
@@ -38,17 +61,27 @@ pub struct DatabaseServer {
 }
 
 impl DatabaseServer {
-    /// Starts a server. `durable`: it writes to the disk what it acknowledges, which is slower; it survives
-    /// [`DatabaseServer::kill`] either way, because what the system has is not lost by that.
+    /// Starts a server with [`ServerOptions::durable`] as given.
+    ///
+    /// `None` and panics: as [`DatabaseServer::start_with`].
+    pub fn start(engine: Engine, durable: bool) -> Option<Self> {
+        let options = ServerOptions {
+            durable,
+            ..ServerOptions::default()
+        };
+        Self::start_with(engine, &options)
+    }
+
+    /// Starts a server.
     ///
     /// `None` means that it is not installed and the test must return at once; the skip log then says so.
     ///
     /// # Panics
     /// It does not start; or it is not installed and `KOINON_REQUIRE_TOOLS` is `1`.
-    pub fn start(engine: Engine, durable: bool) -> Option<Self> {
+    pub fn start_with(engine: Engine, options: &ServerOptions) -> Option<Self> {
         let process = match engine {
-            Engine::Postgres => postgres::start(durable),
-            Engine::MariaDb => mariadb::start(durable),
+            Engine::Postgres => postgres::start(options),
+            Engine::MariaDb => mariadb::start(options),
         };
         let Some(process) = process else {
             skip(match engine {

@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use super::process::{Process, Recipe, command, directory, free_port, run};
+use super::{
+    ServerOptions,
+    process::{Process, Recipe, command, copy, directory, free_port, run},
+};
 
 /// Debian's place for the programs of each version; the newest one is taken.
 fn programs() -> Option<PathBuf> {
@@ -23,9 +26,9 @@ fn programs() -> Option<PathBuf> {
     folders.pop().map(|(_, folder)| folder)
 }
 
-pub(super) fn start(durable: bool) -> Option<Process> {
+pub(super) fn start(options: &ServerOptions) -> Option<Process> {
     let programs = programs()?;
-    let directory = directory("postgres");
+    let directory = directory("postgres", options);
     let data = directory.join("data");
     let mut init = command(&programs.join("initdb"));
     init.arg("-D").arg(&data).args([
@@ -36,10 +39,12 @@ pub(super) fn start(durable: bool) -> Option<Process> {
         "--no-sync",
         "--no-instructions",
     ]);
+    let small = options.parent.is_some();
+    init.args(small.then_some("--wal-segsize=1"));
     run(init);
     let port = free_port();
-    let on = if durable { "on" } else { "off" };
-    let settings = [
+    let on = if options.durable { "on" } else { "off" };
+    let mut settings = vec![
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
         format!("unix_socket_directories={}", directory.display()),
@@ -47,6 +52,18 @@ pub(super) fn start(durable: bool) -> Option<Process> {
         "max_connections=400".to_owned(),
         "shared_buffers=32MB".to_owned(),
     ];
+    if small {
+        settings.extend(["min_wal_size=2MB", "max_wal_size=16MB"].map(str::to_owned));
+    }
+    if let Some(tls) = &options.tls {
+        let certificate = copy(&tls.certificate, &directory, "server.crt");
+        let key = copy(&tls.key, &directory, "server.key");
+        settings.extend([
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", certificate.display()),
+            format!("ssl_key_file={}", key.display()),
+        ]);
+    }
     let mut arguments = vec!["-D".to_owned(), data.display().to_string()];
     arguments.extend(
         settings

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use super::ServerOptions;
+
 /// Between two looks at whether a server is up.
 const PAUSE: Duration = Duration::from_millis(50);
 /// A server that is not up after so many looks never will be.
@@ -44,17 +46,34 @@ fn pause() {
 }
 
 /// An empty directory that the server's user owns.
-pub(super) fn directory(engine: &str) -> PathBuf {
-    let directory = tempfile::Builder::new()
-        .prefix(&format!("koinon-{engine}-"))
-        .tempdir()
-        .expect("a temporary directory can be made")
-        .keep();
+pub(super) fn directory(engine: &str, options: &ServerOptions) -> PathBuf {
+    let prefix = format!("koinon-{engine}-");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    let directory = match &options.parent {
+        Some(parent) => builder.tempdir_in(parent),
+        None => builder.tempdir(),
+    };
+    let directory = directory.expect("a temporary directory can be made").keep();
+    give_away(&directory);
+    directory
+}
+
+/// Copies a file into a server's directory, for its user alone.
+pub(super) fn copy(from: &Path, directory: &Path, name: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let to = directory.join(name);
+    fs::copy(from, &to).expect("a file can be copied");
+    fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).expect("our own file");
+    give_away(&to);
+    to
+}
+
+fn give_away(path: &Path) {
     if is_root() {
         let id = NOBODY.parse().ok();
-        std::os::unix::fs::chown(&directory, id, id).expect("root may give directories away");
+        std::os::unix::fs::chown(path, id, id).expect("root may give files away");
     }
-    directory
 }
 
 /// A port that was free a moment ago.
