@@ -11,6 +11,7 @@
 
 mod admission;
 mod backup;
+mod chain;
 mod cli;
 mod config;
 mod conversion;

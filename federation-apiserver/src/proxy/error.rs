@@ -9,6 +9,7 @@ use super::connector::ConnectError;
 use super::identity::IdentityError;
 use super::route::PREFIX;
 use super::scope::OutsideCell;
+use crate::chain::chain;
 
 /// Everything that can go wrong before a member answers.
 #[derive(Debug, thiserror::Error)]
@@ -156,19 +157,4 @@ fn bad_gateway(cluster: &str, why: String) -> ApiError {
             "error trying to reach cluster {cluster:?} through {PREFIX}/{cluster}/proxy: {why}"
         ),
     )
-}
-
-/// An error and its causes in one line, each said once.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }

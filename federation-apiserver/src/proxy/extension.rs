@@ -14,11 +14,12 @@ use http::{Method, Request, Response};
 use super::cut::{self, Cuts};
 use super::dial::Dialer;
 use super::directory;
-use super::error::{ProxyError, chain};
+use super::error::ProxyError;
 use super::forward::{Passage, forward};
 use super::pool::{Budget, Pool};
 use super::route::{self, PREFIX, Route};
 use super::{headers, identity, scope};
+use crate::chain::chain;
 
 const VERSION: &str = "v1alpha1";
 const RESOURCE: &str = "clusters";

@@ -4,9 +4,9 @@ use base64::Engine;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::keeper::chain;
 use super::lookups::{LookupError, Lookups};
 use crate::admission::{Action, Needs, Request, Reviewed, Ruled, default_config, review};
+use crate::chain::chain;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";

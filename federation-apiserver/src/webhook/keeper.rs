@@ -18,6 +18,7 @@ use super::certificates::{
     CertificateError, Current, Identity, Keyring, Lives, Situation, decide, perform,
 };
 use super::inject::Injector;
+use crate::chain::chain;
 
 /// Between two looks at certificates, at most.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -244,19 +245,4 @@ async fn read(path: &PathBuf) -> Result<String, TurnError> {
             path: path.clone(),
             source,
         })
-}
-
-/// An error with its causes in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        source = cause.source();
-    }
-    text
 }

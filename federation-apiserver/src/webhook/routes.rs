@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::admission::{self, Asked};
 use super::lookups::Lookups;
 use super::metrics::Metrics;
+use crate::chain::chain;
 
 /// The largest review that is read. An API server sends all objects of a list in one, so that this bounds lists of v1: about
 /// 20 000 objects of 5 kB each.
@@ -145,8 +146,7 @@ async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
 }
 
 fn read(body: &Bytes) -> Result<Asked, Refusal> {
-    Asked::read(body)
-        .map_err(|error| Refusal(StatusCode::BAD_REQUEST, super::keeper::chain(&error)))
+    Asked::read(body).map_err(|error| Refusal(StatusCode::BAD_REQUEST, chain(&error)))
 }
 
 async fn convert(body: Bytes) -> Result<Vec<u8>, Refusal> {
