@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use federation_api::kinds::KubeFedCluster;
+use kube::api::Api;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -45,6 +47,35 @@ impl Hub {
             hub_client,
             namespace,
             system_namespace: global.kubefed_namespace.clone(),
+        })
+    }
+
+    /// The clusters that are joined.
+    pub(crate) fn clusters(&self) -> Api<KubeFedCluster> {
+        Api::namespaced(self.hub_client.clone(), &self.system_namespace)
+    }
+
+    /// One of them, if the hub has it.
+    ///
+    /// # Errors
+    /// The hub does not answer.
+    pub(crate) async fn find_cluster(&self, name: &str) -> anyhow::Result<Option<KubeFedCluster>> {
+        self.clusters()
+            .get_opt(name)
+            .await
+            .context("cannot ask the hub for its clusters")
+    }
+
+    /// One of them, by its name.
+    ///
+    /// # Errors
+    /// The hub has none of that name, or does not answer.
+    pub(crate) async fn cluster(&self, name: &str) -> anyhow::Result<KubeFedCluster> {
+        self.find_cluster(name).await?.with_context(|| {
+            format!(
+                "the hub has no cluster \"{name}\": join it with `fedctl join {name}`, or list those it has with `kubectl get kubefedclusters -n {}`",
+                self.system_namespace
+            )
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
-use federation_api::kinds::{Cell, CellSpec, ClusterRef, KubeFedCluster, PodPlacement};
+use federation_api::kinds::{Cell, CellSpec, ClusterRef, PodPlacement};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 
 use crate::cli::{CellCommand, CellCreate, Global, Output};
@@ -32,20 +32,7 @@ pub(crate) fn pairs(words: &[String], flag: &str) -> anyhow::Result<BTreeMap<Str
 }
 
 async fn create(hub: &Hub, global: &Global, args: &CellCreate) -> anyhow::Result<()> {
-    let clusters: Api<KubeFedCluster> =
-        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
-    if clusters
-        .get_opt(&args.cluster)
-        .await
-        .context("cannot ask the hub for the cluster")?
-        .is_none()
-    {
-        bail!(
-            "the hub has no cluster \"{0}\": join it with `fedctl join {0}`, or list those it has with `kubectl get kubefedclusters -n {1}`",
-            args.cluster,
-            hub.system_namespace
-        );
-    }
+    hub.cluster(&args.cluster).await?;
     let node_selector = pairs(&args.node_selector, "node-selector")?;
     let mut cell = Cell::new(
         &args.name,

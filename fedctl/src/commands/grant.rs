@@ -1,9 +1,9 @@
 //! `fedctl grant`.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use federation_api::annotations;
 use federation_api::kinds::KubeFedCluster;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::rules::least_privilege;
@@ -15,15 +15,8 @@ use crate::resolve;
 /// Replaces the rules of the hub's account in a member: with least privilege, those that the enabled kinds need now.
 pub(crate) async fn grant(global: &Global, args: &Grant) -> anyhow::Result<()> {
     let hub = Hub::connect(global).await?;
-    let clusters: Api<KubeFedCluster> =
-        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
-    let Some(cluster) = clusters
-        .get_opt(&args.member.name)
-        .await
-        .context("cannot ask the hub for its clusters")?
-    else {
-        bail!("the hub has no cluster \"{}\"", args.member.name);
-    };
+    let clusters = hub.clusters();
+    let cluster = hub.cluster(&args.member.name).await?;
     let member = Member::connect(&args.member).await?;
     member.is_hub(&hub.hub_client).await?;
     let least = args.least_privilege || is_least(&cluster);
@@ -58,9 +51,8 @@ pub(crate) async fn grant(global: &Global, args: &Grant) -> anyhow::Result<()> {
 /// # Errors
 /// The hub does not tell its clusters.
 pub(super) async fn remind(hub: &Hub) -> anyhow::Result<()> {
-    let clusters: Api<KubeFedCluster> =
-        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
-    let all = clusters
+    let all = hub
+        .clusters()
         .list(&ListParams::default())
         .await
         .context("cannot ask the hub for its clusters")?;

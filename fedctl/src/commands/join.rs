@@ -1,6 +1,6 @@
 //! `fedctl join` and `fedctl unjoin`.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use federation_api::annotations;
 use federation_api::kinds::KubeFedCluster;
 use k8s_openapi::api::core::v1::Secret;
@@ -26,7 +26,7 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
     }
     let member = Member::connect(&args.member).await?;
     member.is_hub(&hub.hub_client).await?;
-    if known(&hub, &args.member.name).await?.is_some() {
+    if hub.find_cluster(&args.member.name).await?.is_some() {
         return Err(taken(&args.member.name));
     }
     let rules = rules(&hub, args).await?;
@@ -57,16 +57,6 @@ pub(crate) async fn join(global: &Global, args: &Join) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// The cluster of a name, if the hub has one.
-pub(super) async fn known(hub: &Hub, name: &str) -> anyhow::Result<Option<KubeFedCluster>> {
-    let clusters: Api<KubeFedCluster> =
-        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
-    clusters
-        .get_opt(name)
-        .await
-        .context("cannot ask the hub for its clusters")
 }
 
 pub(super) fn taken(name: &str) -> anyhow::Error {
@@ -104,15 +94,7 @@ pub(super) fn registration(args: &Join, rules: Value) -> anyhow::Result<Registra
 /// Takes the member away from the hub, and fedctl's objects out of the member.
 pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()> {
     let hub = Hub::connect(global).await?;
-    let clusters: Api<KubeFedCluster> =
-        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
-    let Some(cluster) = clusters
-        .get_opt(&args.member.name)
-        .await
-        .context("cannot ask the hub for its clusters")?
-    else {
-        bail!("the hub has no cluster \"{}\"", args.member.name);
-    };
+    let cluster = hub.cluster(&args.member.name).await?;
     let named = args.member.cluster_kubeconfig.is_some() || args.member.cluster_context.is_some();
     let connected = match cluster.wants_tunnel() && !named {
         // The hub's kubeconfig is all there is: it leads to no member.
@@ -153,7 +135,7 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
         }
         eprintln!("warning: {}", print::chain(&error));
     }
-    delete::<KubeFedCluster>(&clusters, &args.member.name).await?;
+    delete::<KubeFedCluster>(&hub.clusters(), &args.member.name).await?;
     let secrets: Api<Secret> = Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
     delete::<Secret>(&secrets, &cluster.spec.secret_ref.name).await?;
     for token in bootstrap::of_cluster(&secrets, &args.member.name).await? {

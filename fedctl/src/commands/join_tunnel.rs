@@ -11,7 +11,7 @@ use federation_tunnel::Seams;
 use federation_tunnel::identity::BootstrapToken;
 use serde_json::Value;
 
-use super::join::{known, registration, rules, taken};
+use super::join::{registration, rules, taken};
 use crate::bootstrap::{self, HubTunnel};
 use crate::cli::{AgentForm, Global, Join};
 use crate::hub::Hub;
@@ -22,7 +22,7 @@ use crate::registration::{Member, register_for_agent};
 pub(super) async fn join(global: &Global, hub: &Hub, args: &Join) -> anyhow::Result<()> {
     let name = &args.member.name;
     let hub_tunnel = HubTunnel::of(&hub.hub_client, &hub.system_namespace).await?;
-    let held = known(hub, name).await?;
+    let held = hub.find_cluster(name).await?;
     if args.dry_run {
         outln!(
             "would make on the hub: kubefedcluster {name} (reached through its agent), and a one-time token for its agent"

@@ -11,37 +11,28 @@ use crate::hub::Hub;
 
 /// Clients of the ready physical members in name order, or of the one asked for, ready or not.
 pub(crate) async fn ready(hub: &Hub, only: Option<&str>) -> anyhow::Result<Vec<(String, Client)>> {
-    let clusters: Api<KubeFedCluster> =
-        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
-    let all = clusters
-        .list(&ListParams::default())
-        .await
-        .context("cannot read the clusters from the hub")?
-        .items;
-    let mut members = Vec::new();
-    for cluster in &all {
-        let name = cluster.metadata.name.clone().unwrap_or_default();
-        let wanted = match only {
-            Some(only) => name == only,
-            None => cluster.is_ready() && cluster.derived_from().is_none(),
-        };
-        if wanted {
-            members.push((
-                name.clone(),
-                client(hub, cluster)
-                    .await
-                    .with_context(|| format!("cannot reach cluster {name}"))?,
-            ));
+    let wanted = match only {
+        Some(name) => vec![hub.cluster(name).await?],
+        None => {
+            let all = hub.clusters().list(&ListParams::default()).await;
+            let mut all = all.context("cannot read the clusters from the hub")?.items;
+            all.retain(|cluster| cluster.is_ready() && cluster.derived_from().is_none());
+            all
         }
+    };
+    if wanted.is_empty() {
+        bail!(
+            "no member cluster is ready, so the kind cannot be looked up: join one with `fedctl join`, or see why with `kubectl get kubefedclusters -n {} -o yaml`",
+            hub.system_namespace
+        );
     }
-    if members.is_empty() {
-        match only {
-            Some(name) => bail!("the hub has no cluster \"{name}\""),
-            None => bail!(
-                "no member cluster is ready, so the kind cannot be looked up: join one with `fedctl join`, or see why with `kubectl get kubefedclusters -n {} -o yaml`",
-                hub.system_namespace
-            ),
-        }
+    let mut members = Vec::new();
+    for cluster in &wanted {
+        let name = cluster.metadata.name.clone().unwrap_or_default();
+        let client = client(hub, cluster)
+            .await
+            .with_context(|| format!("cannot reach cluster {name}"))?;
+        members.push((name, client));
     }
     Ok(members)
 }

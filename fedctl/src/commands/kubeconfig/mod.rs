@@ -6,7 +6,7 @@ mod targets;
 mod tree;
 
 use anyhow::{Context, bail};
-use federation_api::kinds::{Cell, KubeFedCluster};
+use federation_api::kinds::Cell;
 use kube::api::{Api, ListParams};
 use kube::config::Kubeconfig;
 use serde_json::{Value, json};
@@ -115,9 +115,7 @@ fn value(entry: &impl serde::Serialize) -> anyhow::Result<Value> {
 /// What the caller may see: all clusters or none of them, the cells of all namespaces or those of one.
 async fn look_up(hub: &Hub) -> anyhow::Result<Vec<Target>> {
     let everything = ListParams::default();
-    let clusters: Api<KubeFedCluster> =
-        Api::namespaced(hub.hub_client.clone(), &hub.system_namespace);
-    let clusters = match clusters.list(&everything).await {
+    let clusters = match hub.clusters().list(&everything).await {
         Ok(list) => list.items,
         Err(error) if is_forbidden(&error) => {
             eprintln!("note: you may not list clusters, so there are contexts for cells only");
