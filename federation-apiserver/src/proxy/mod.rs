@@ -26,5 +26,4 @@ mod scope;
 
 pub use dial::{DialError, Dialer, Direct, Routes, Tunnelled, tunnel_target};
 pub(crate) use directory::physical_access;
-pub(crate) use error::chain;
 pub use extension::ClusterProxy;

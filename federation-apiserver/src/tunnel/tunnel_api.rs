@@ -141,7 +141,7 @@ async fn splice(cluster: &str, caller: hyper::upgrade::OnUpgrade, mut member: Bo
 fn refused(cluster: &str, error: &DialError) -> ApiError {
     ApiError::unavailable(format!(
         "cluster {cluster:?} cannot be reached: {}",
-        crate::proxy::chain(error)
+        crate::chain::chain(error)
     ))
 }
 

@@ -5,11 +5,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::printed::printed;
 use super::{GeneratedFile, Generator};
-use crate::process::{cargo, output};
 use crate::workspace::Workspace;
 
 /// Where the definitions go.
@@ -24,19 +24,7 @@ pub const GENERATOR: Generator = Generator {
 };
 
 fn generate(workspace: &Workspace) -> Result<Vec<GeneratedFile>> {
-    let text = output(cargo().current_dir(&workspace.root).args([
-        "run",
-        "--quiet",
-        "--package",
-        "federation-api",
-        "--example",
-        "print_crds",
-    ]))?;
-    let definitions: Vec<Value> =
-        serde_json::from_str(&text).context("understand what print_crds printed")?;
-    if definitions.is_empty() {
-        bail!("print_crds printed no definition");
-    }
+    let definitions = printed(workspace, "print_crds", &[])?;
     definitions.iter().map(file).collect()
 }
 

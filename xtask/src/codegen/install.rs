@@ -4,11 +4,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::printed::printed;
 use super::{GeneratedFile, Generator};
-use crate::process::{cargo, output};
 use crate::workspace::Workspace;
 
 /// Where the manifests go.
@@ -31,8 +31,8 @@ pub const GENERATOR: Generator = Generator {
 };
 
 fn generate(workspace: &Workspace) -> Result<Vec<GeneratedFile>> {
-    let hub = print_install(workspace, &[])?;
-    let agent = print_install(workspace, &["agent"])?;
+    let hub = printed(workspace, "print_install", &[])?;
+    let agent = printed(workspace, "print_install", &["agent"])?;
     let manifest = |name: &str, remark: &str, objects: &[Value]| {
         Ok::<_, anyhow::Error>(GeneratedFile {
             path: PathBuf::from(FOLDER).join(name),
@@ -43,22 +43,6 @@ fn generate(workspace: &Workspace) -> Result<Vec<GeneratedFile>> {
     files.push(manifest("koinon.yaml", HUB_REMARK, &hub)?);
     files.push(manifest("proxy-agent.yaml", AGENT_REMARK, &agent)?);
     Ok(files)
-}
-
-fn print_install(workspace: &Workspace, arguments: &[&str]) -> Result<Vec<Value>> {
-    let text = output(
-        cargo()
-            .current_dir(&workspace.root)
-            .args(["run", "--quiet", "--package", "federation-api"])
-            .args(["--example", "print_install", "--"])
-            .args(arguments),
-    )?;
-    let objects: Vec<Value> =
-        serde_json::from_str(&text).context("understand what print_install printed")?;
-    if objects.is_empty() {
-        bail!("print_install printed no object");
-    }
-    Ok(objects)
 }
 
 /// The definitions, a file each; who may do what, and what the webhook is asked about, as lists.

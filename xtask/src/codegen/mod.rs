@@ -7,6 +7,7 @@ pub mod builtin;
 mod command;
 pub mod crds;
 pub mod install;
+mod printed;
 pub mod protobuf;
 
 use std::path::PathBuf;

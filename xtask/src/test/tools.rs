@@ -3,7 +3,7 @@
 //! | variable | meaning for a test |
 //! |---|---|
 //! | `KOINON_BIN_DIR` | the folder of the binaries under test (`fedctl`, …) |
-//! | `KOINON_KUBECTL` | the kubectl to use; absent: there is none |
+//! | `KOINON_KUBECTL` | the kubectl to use, also the first on `PATH`; absent: there is none |
 //! | `KOINON_UPSTREAM_BIN` | the folder of what `cargo xtask upstream` builds: etcd, kube-apiserver, helm and the others |
 //! | `KUBEBUILDER_ASSETS` | a folder of ready-made ones, which win; set by whoever runs the tests, as for controller-runtime's envtest |
 //! | `KOINON_REQUIRE_TOOLS` | `1`: a missing tool is a failure; absent: skip, and say so in the skip log |
@@ -14,6 +14,7 @@
 //! built without being asked for, the others take minutes and `cargo xtask upstream` builds them.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,7 +77,9 @@ impl Tools {
             .env("KOINON_SKIP_LOG", &self.skip_log)
             .env("KOINON_TABLE", &self.table);
         match &self.kubectl {
-            Some(kubectl) => command.env("KOINON_KUBECTL", kubectl),
+            Some(kubectl) => command
+                .env("KOINON_KUBECTL", kubectl)
+                .env("PATH", first_on_path(kubectl)),
             None => command.env_remove("KOINON_KUBECTL"),
         };
         if in_ci() {
@@ -100,6 +103,14 @@ impl Tools {
     pub fn cells(&self) -> Result<String> {
         fs::read_to_string(&self.table).with_context(|| format!("read {}", self.table.display()))
     }
+}
+
+/// `PATH` on which a program is found before any other of its name.
+fn first_on_path(program: &Path) -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = program.parent().map(Path::to_owned).into_iter();
+    // Only a folder whose name holds a colon cannot be joined, and then it was not found on it either.
+    env::join_paths(folders.chain(env::split_paths(&path))).unwrap_or(path)
 }
 
 /// Makes sure of the database servers in CI, with Debian's packages; elsewhere says which are missing. Tests start their own.
