@@ -6,6 +6,8 @@
     reason = "waits for another process, in no runtime"
 )]
 
+mod common;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,14 +30,7 @@ struct Hub {
 impl Hub {
     /// `None`: there is no kubectl, and the test is to be skipped.
     fn new() -> Option<Self> {
-        let there = Command::new("kubectl")
-            .args(["version", "--client"])
-            .output()
-            .is_ok_and(|output| output.status.success());
-        let required = std::env::var("KOINON_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-        assert!(there || !required, "kubectl is not on PATH");
-        if !there {
-            eprintln!("SKIPPED, NOT PASSED: kubectl is not on PATH");
+        if !common::kubectl_is_there() {
             return None;
         }
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

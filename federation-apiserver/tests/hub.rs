@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -50,20 +52,6 @@ fn fails(directory: &Path, arguments: &str, stdin: &str) -> String {
     let (ok, out, err) = kubectl(directory, arguments, stdin);
     assert!(!ok, "kubectl {arguments}: {out}{err}");
     err
-}
-
-/// Is kubectl there? Where it must be (`KOINON_REQUIRE_TOOLS=1`), its absence fails the test.
-fn kubectl_is_there() -> bool {
-    let there = Command::new("kubectl")
-        .args(["version", "--client"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    let required = std::env::var("KOINON_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-    assert!(there || !required, "kubectl is not on PATH");
-    if !there {
-        eprintln!("SKIPPED, NOT PASSED: kubectl is not on PATH");
-    }
-    there
 }
 
 fn foo_definition() -> String {
@@ -242,7 +230,7 @@ fn use_hub(directory: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hub_shows_cells_to_users_and_clusters_to_controllers() {
-    if !kubectl_is_there() {
+    if !common::kubectl_is_there() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -222,19 +224,6 @@ impl Kubectl {
     }
 }
 
-fn kubectl_is_there() -> bool {
-    let there = Command::new("kubectl")
-        .args(["version", "--client"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    let required = std::env::var("KOINON_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-    assert!(there || !required, "kubectl is not on PATH");
-    if !there {
-        eprintln!("SKIPPED, NOT PASSED: kubectl is not on PATH");
-    }
-    there
-}
-
 /// Runs what blocks beside the servers.
 async fn blocking(what: impl FnOnce() + Send + 'static) {
     tokio::task::spawn_blocking(what).await.unwrap();
@@ -246,7 +235,7 @@ fn config_map(namespace: &str, name: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_is_used_as_if_it_were_near() {
-    if !kubectl_is_there() {
+    if !common::kubectl_is_there() {
         return;
     }
     let world = World::start().await;
@@ -293,7 +282,7 @@ async fn a_member_is_used_as_if_it_were_near() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cell_is_its_namespace_and_refusals_say_what_to_do() {
-    if !kubectl_is_there() {
+    if !common::kubectl_is_there() {
         return;
     }
     let world = World::start().await;

@@ -18,6 +18,7 @@ mod endpoint;
 mod guarded;
 mod hub_process;
 mod kubectl;
+mod logs;
 mod member;
 mod moments;
 mod playground;

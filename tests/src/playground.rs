@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::guarded::Guarded;
 use crate::kubectl::Kubectl;
+use crate::logs::last_lines;
 use crate::tools::{Tools, repository};
 use crate::wait::within;
 
@@ -121,9 +122,7 @@ impl Playground {
     /// The last lines that it logged: warnings and errors, over all its lives.
     #[must_use]
     pub fn log(&self) -> String {
-        let log = fs::read_to_string(self.path("stderr")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        last_lines(&self.path("stderr"), 40)
     }
 
     /// kubectl for the hub, in the namespace `bank-prod`.

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{CompactError, Retention, feed::Feed};
+use super::{CompactError, Retention, closing::until_closed, feed::Feed};
 use crate::{Backend, BackendError, Revision};
 
 /// Log entries deleted per transaction: a few milliseconds of a writer's time.
@@ -65,12 +65,7 @@ pub(super) struct Compactor {
 
 impl Compactor {
     pub(super) async fn run(self) {
-        let mut closing = self.closing.clone();
-        tokio::select! {
-            // An error means that the store is gone without having been closed.
-            _ = closing.wait_for(|closing| *closing) => {}
-            () = self.work() => {}
-        }
+        until_closed(self.closing.clone(), self.work()).await;
     }
 
     async fn work(&self) {

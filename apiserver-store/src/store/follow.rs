@@ -10,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{feed::Feed, writer::Trouble};
+use super::{closing::until_closed, feed::Feed, writer::Trouble};
 use crate::{Backend, BackendError, Head, PageLimit, Revision, Sharing};
 
 /// How much of the log is read at once.
@@ -34,12 +34,7 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) async fn run(self) {
-        let mut closing = self.closing.clone();
-        tokio::select! {
-            // An error means that the store is gone without having been closed.
-            _ = closing.wait_for(|closing| *closing) => {}
-            () = self.work() => {}
-        }
+        until_closed(self.closing.clone(), self.work()).await;
     }
 
     async fn work(&self) {

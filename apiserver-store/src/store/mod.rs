@@ -5,6 +5,7 @@
 //! (`compactor`, `retention`) forgets it in time.
 //! The handle ties them together.
 
+mod closing;
 mod compactor;
 mod error;
 mod feed;

@@ -1,10 +1,11 @@
 //! A control plane in processes of its own.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::certificates::{Authority, write, write_service_account_keys};
@@ -13,6 +14,7 @@ use super::port::free_port;
 use super::programs::Programs;
 use crate::guarded::Guarded;
 use crate::kubectl::Kubectl;
+use crate::logs::last_of_each;
 use crate::wait::within;
 
 /// A start takes some seconds; many at once on two cores take longer.
@@ -162,6 +164,20 @@ impl ControlPlane {
             .kubeconfig("upstream", &self.url(), user, group)
     }
 
+    /// The text of a kubeconfig with a token of a service account, as a Pod has one. The token holds for two hours.
+    ///
+    /// # Panics
+    /// There is no such service account.
+    #[must_use]
+    pub fn kubeconfig_of_account(&self, namespace: &str, account: &str) -> String {
+        let kubectl = self.kubectl().namespace(namespace);
+        let token = kubectl.output(&["create", "token", account, "--duration=2h"]);
+        let mut config: Value = serde_json::from_str(&self.kubeconfig_of("nobody", None))
+            .expect("a kubeconfig of our own");
+        config["users"][0]["user"] = json!({"token": token.trim()});
+        config.to_string()
+    }
+
     /// kubectl for the administrator.
     #[must_use]
     pub fn kubectl(&self) -> Kubectl {
@@ -196,15 +212,11 @@ impl ControlPlane {
     /// The last lines that its programs logged.
     #[must_use]
     pub fn log(&self) -> String {
-        let tail = |program: &str| {
-            let log = fs::read_to_string(self.path(&format!("{program}.log"))).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let last = lines[lines.len().saturating_sub(15)..].join("\n");
-            format!("--- {program}\n{last}\n")
-        };
-        ["etcd", "kube-apiserver", "kube-controller-manager"]
-            .map(tail)
-            .concat()
+        last_of_each(
+            self.directory(),
+            ["etcd", "kube-apiserver", "kube-controller-manager"],
+            15,
+        )
     }
 
     fn wait_ready(&mut self) -> Result<(), String> {

@@ -6,12 +6,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use apiserver_store::conformance::databases::DatabaseServer;
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::column::{Database, HubKind};
 use crate::guarded::Guarded;
 use crate::kubectl::Kubectl;
+use crate::logs::last_of_each;
 use crate::tools::Tools;
 use crate::upstream::{ControlPlane, Options, free_port};
 use crate::wait::within;
@@ -150,15 +150,8 @@ impl Hub {
     /// One of our programs with a token of its service account, as a Pod has one.
     fn with_account(&self, program: &str, account: &str) -> Command {
         let host = self.host.as_ref().expect("accounts are in the host");
-        let token =
-            host.kubectl()
-                .namespace(SYSTEM)
-                .output(&["create", "token", account, "--duration=2h"]);
-        let mut config: Value = serde_json::from_str(&host.kubeconfig_of("nobody", None))
-            .expect("a kubeconfig of our own");
-        config["users"][0]["user"] = json!({"token": token.trim()});
         let file = self.path(&format!("{account}.kubeconfig"));
-        fs::write(&file, config.to_string()).expect("a file of our own");
+        fs::write(&file, host.kubeconfig_of_account(SYSTEM, account)).expect("a file of our own");
         let mut command = Command::new(self.tools.binary(program));
         command.env("KUBECONFIG", file);
         command
@@ -193,15 +186,11 @@ impl Hub {
     /// The last lines that its programs logged.
     #[must_use]
     pub fn log(&self) -> String {
-        let tail = |program: &str| {
-            let log = fs::read_to_string(self.path(&format!("{program}.log"))).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let last = lines[lines.len().saturating_sub(30)..].join("\n");
-            format!("--- {program}\n{last}\n")
-        };
-        ["federation-apiserver", "federation-controller"]
-            .map(tail)
-            .concat()
+        last_of_each(
+            self.directory(),
+            ["federation-apiserver", "federation-controller"],
+            30,
+        )
     }
 
     fn spawn(&self, name: &str, command: &mut Command) -> Guarded {

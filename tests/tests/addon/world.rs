@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use federation_tests::upstream::{ControlPlane, Options, free_port};
 use federation_tests::{Guarded, Kubectl, Tools, eventually};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::balancer::{Balancer, is_ready};
 
@@ -172,12 +172,7 @@ impl AddOn {
     /// A kubeconfig with a token of a service account, as a Pod has one.
     fn account_kubeconfig(&self, account: &str) -> PathBuf {
         let file = self.plane.directory().join(format!("{account}.kubeconfig"));
-        let kubectl = self.plane.kubectl().namespace(SYSTEM);
-        let token = kubectl.output(&["create", "token", account, "--duration=2h"]);
-        let mut config: Value =
-            serde_json::from_str(&self.plane.kubeconfig_of("nobody", None)).unwrap();
-        config["users"][0]["user"] = json!({"token": token.trim()});
-        std::fs::write(&file, config.to_string()).unwrap();
+        std::fs::write(&file, self.plane.kubeconfig_of_account(SYSTEM, account)).unwrap();
         file
     }
 

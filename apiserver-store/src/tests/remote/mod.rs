@@ -28,6 +28,25 @@ async fn store(url: &str) -> Store {
     Store::open(backend(url).await, options).await.unwrap()
 }
 
+/// Runs checks on a PostgreSQL and on a MariaDB server, a test each.
+macro_rules! on_both {
+    ($($check:ident),*) => {
+        mod postgres {
+            $(#[tokio::test]
+            async fn $check() {
+                super::$check(super::Engine::Postgres).await;
+            })*
+        }
+        mod mariadb {
+            $(#[tokio::test]
+            async fn $check() {
+                super::$check(super::Engine::MariaDb).await;
+            })*
+        }
+    };
+}
+use on_both;
+
 /// Defines a fixture: a new database on the server that all tests share.
 macro_rules! fixture {
     ($name:ident, $engine:expr, $parameters:expr) => {

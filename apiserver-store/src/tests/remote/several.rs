@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, future::join_all};
 
-use super::{DatabaseServer, Engine, store};
+use super::{DatabaseServer, Engine, on_both, store};
 use crate::{
     Action, Change, CommitError, Expect, Key, Mutation, Revision, Store, conformance::Model,
     tests::create,
@@ -182,23 +182,6 @@ async fn lost_revisions_are_noticed_and_left_behind(engine: Engine) {
     assert_eq!(there.latest().await.unwrap(), next);
     here.close().await;
     there.close().await;
-}
-
-macro_rules! on_both {
-    ($($check:ident),*) => {
-        mod postgres {
-            $(#[tokio::test]
-            async fn $check() {
-                super::$check(super::Engine::Postgres).await;
-            })*
-        }
-        mod mariadb {
-            $(#[tokio::test]
-            async fn $check() {
-                super::$check(super::Engine::MariaDb).await;
-            })*
-        }
-    };
 }
 
 on_both!(

@@ -11,7 +11,7 @@ use std::{
 use futures::StreamExt;
 
 use super::{
-    DatabaseServer, Engine,
+    DatabaseServer, Engine, on_both,
     proxy::{Mode, Proxy},
     store,
 };
@@ -177,23 +177,6 @@ async fn a_killed_server_loses_nothing_acknowledged(engine: Engine) {
     for store in stores {
         store.close().await;
     }
-}
-
-macro_rules! on_both {
-    ($($check:ident),*) => {
-        mod postgres {
-            $(#[tokio::test]
-            async fn $check() {
-                super::$check(super::Engine::Postgres).await;
-            })*
-        }
-        mod mariadb {
-            $(#[tokio::test]
-            async fn $check() {
-                super::$check(super::Engine::MariaDb).await;
-            })*
-        }
-    };
 }
 
 on_both!(

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ALL, world};
+use super::{ALL, propagated, world};
 use crate::testing::{CELLS, FEDERATED_FOOS, FOOS, World, cells};
 
 const MANAGED: &str = "kubefed.io/managed";
@@ -17,15 +17,7 @@ async fn occupied(adopt: bool) -> World {
             "metadata": {"name": "foo-01", "namespace": "bank-rz00a", "labels": {"mine": "yes"}},
             "spec": {"name": "mine"}}),
     );
-    world.start();
-    world.settle(5).await;
-    world.forget_writes();
-    world.apply(
-        "foo-01",
-        json!({"template": {"spec": {"name": "jack"}}, "placement": cells(&ALL)}),
-    );
-    world.settle(5).await;
-    world
+    propagated(world).await
 }
 
 #[tokio::test(start_paused = true)]
