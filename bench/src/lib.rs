@@ -22,6 +22,7 @@ mod playground;
 mod report;
 mod samples;
 mod sightings;
+mod usage;
 
 pub use directory::Directory;
 pub use machine::Machine;
@@ -29,3 +30,4 @@ pub use playground::{Memory, Playground};
 pub use report::{Report, Row};
 pub use samples::Samples;
 pub use sightings::{Sighting, Sightings};
+pub use usage::Process;

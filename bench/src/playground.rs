@@ -12,6 +12,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
+use crate::usage::megabytes;
+
 /// Longer than any start or stop that is worth a figure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -138,18 +140,10 @@ async fn client(kubeconfig: &Path) -> Result<Client> {
 }
 
 fn memory(status: &str) -> Result<Memory> {
-    let megabytes = |key: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
-            .and_then(|value| value.trim().strip_suffix("kB")?.trim().parse::<f64>().ok())
-            .map(|kibibytes| kibibytes * 1024.0 / 1e6)
-            .with_context(|| format!("no {key}"))
-    };
     Ok(Memory {
-        resident: megabytes("VmRSS")?,
-        anonymous: megabytes("RssAnon")?,
-        of_files: megabytes("RssFile")?,
+        resident: megabytes(status, "VmRSS")?,
+        anonymous: megabytes(status, "RssAnon")?,
+        of_files: megabytes(status, "RssFile")?,
     })
 }
 

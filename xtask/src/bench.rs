@@ -12,10 +12,17 @@ use serde_json::Value;
 
 use crate::cli::BenchArguments;
 use crate::process::{cargo, run as run_command};
+use crate::upstream;
 use crate::workspace::Workspace;
 
 /// The crate of the bench programs.
 const CRATE: &str = "bench";
+
+/// What benches drive; built with them.
+const PROGRAMS: [&str; 2] = ["fedctl", "federation-apiserver"];
+
+/// Upstream programs that benches compare with.
+const UPSTREAM: &[(&str, &[&str])] = &[("hub", &["etcd", "kube-apiserver", "kine"])];
 
 /// Runs the named bench, or lists the benches if none is named.
 ///
@@ -35,20 +42,22 @@ pub fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
     let file = folder.join(format!("{name}.json"));
     // What a bench drives is built with it: asked for one after the other, Cargo would pick other features of shared
     // dependencies for each, and build those twice.
-    run_command(cargo().current_dir(&workspace.root).args([
-        "build",
-        "--release",
-        "--package",
-        "fedctl",
-        "--package",
-        CRATE,
-    ]))?;
+    let mut build = cargo();
+    build
+        .current_dir(&workspace.root)
+        .args(["build", "--release"]);
+    for package in PROGRAMS.into_iter().chain([CRATE]) {
+        build.args(["--package", package]);
+    }
+    run_command(&mut build)?;
+    upstream_programs(workspace, name);
     let programs = workspace.target.join("release");
     let program = programs.join(name).with_extension(EXE_EXTENSION);
     run_command(
         Command::new(program)
             .current_dir(&workspace.root)
             .env("KOINON_BIN_DIR", &programs)
+            .env("KOINON_UPSTREAM_BIN", upstream::folder(workspace))
             .arg("--out")
             .arg(&file)
             .args(&arguments.rest),
@@ -60,6 +69,16 @@ pub fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
     check(&report).with_context(|| format!("{} has not the shape of a report", file.display()))?;
     println!("bench: wrote {}", workspace.relative(&file).display());
     Ok(())
+}
+
+/// Builds what a bench compares with. Without Go, a bench can still measure what needs none of it: it says itself what it misses.
+fn upstream_programs(workspace: &Workspace, bench: &str) {
+    let tools = UPSTREAM.iter().find(|(name, _)| *name == bench);
+    for tool in tools.into_iter().flat_map(|(_, tools)| *tools) {
+        if let Err(error) = upstream::build(workspace, tool) {
+            println!("bench: NO {tool}: {error:#}");
+        }
+    }
 }
 
 fn benches(workspace: &Workspace) -> Vec<&str> {

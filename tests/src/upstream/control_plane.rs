@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::certificates::{Authority, write, write_service_account_keys};
+use super::apiserver::{prepare_apiserver, upstream_apiserver};
+use super::certificates::{Authority, write};
 use super::options::Options;
 use super::port::free_port;
 use super::programs::Programs;
@@ -85,14 +86,7 @@ impl ControlPlane {
             .expect("a temporary directory");
         let path = directory.path();
         let authority = Authority::new(path);
-        let names = [
-            "localhost",
-            "kubernetes",
-            "kubernetes.default",
-            "kubernetes.default.svc",
-        ];
-        authority.server(&names).write(path, "server");
-        write_service_account_keys(path);
+        prepare_apiserver(&authority, path);
         let port = free_port();
         let one = Self {
             programs,
@@ -287,34 +281,12 @@ impl ControlPlane {
     }
 
     fn apiserver_command(&self) -> Command {
-        let mut command = Command::new(&self.programs.kube_apiserver);
-        command
-            .arg(format!(
-                "--etcd-servers=http://127.0.0.1:{}",
-                self.etcd_port
-            ))
-            .arg(format!("--secure-port={}", self.port))
-            .args([
-                "--bind-address=127.0.0.1",
-                "--advertise-address=127.0.0.1",
-                "--endpoint-reconciler-type=none",
-                "--service-cluster-ip-range=10.96.0.0/16",
-                "--authorization-mode=RBAC",
-                "--allow-privileged=true",
-                "--service-account-issuer=https://kubernetes.default.svc",
-                "--api-audiences=https://kubernetes.default.svc",
-                "--shutdown-delay-duration=0s",
-            ]);
-        for (flag, file) in [
-            ("cert-dir", "."),
-            ("client-ca-file", "ca.crt"),
-            ("tls-cert-file", "server.crt"),
-            ("tls-private-key-file", "server.key"),
-            ("service-account-key-file", "sa.pub"),
-            ("service-account-signing-key-file", "sa.key"),
-        ] {
-            command.arg(format!("--{flag}={}", self.path(file).display()));
-        }
+        let mut command = upstream_apiserver(
+            &self.programs.kube_apiserver,
+            &self.etcd_url(),
+            self.port,
+            self.directory.path(),
+        );
         if !self.options.controllers {
             command.arg("--disable-admission-plugins=ServiceAccount");
         }

@@ -4,6 +4,7 @@
 //! It is what a cluster's API is: RBAC, the default admission plugins, a service allocator, token and namespace controllers. There
 //! are no nodes: Pods are made and stay Pending, unless a [`StubKubelet`] is made a node of it.
 
+mod apiserver;
 mod certificates;
 mod control_plane;
 mod kubelet;
@@ -11,6 +12,7 @@ mod options;
 mod port;
 mod programs;
 
+pub use apiserver::{prepare_apiserver, upstream_apiserver};
 pub use certificates::{Authority, Identity};
 pub use control_plane::ControlPlane;
 pub use kubelet::StubKubelet;

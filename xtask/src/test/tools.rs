@@ -153,8 +153,8 @@ fn upstream_programs(workspace: &Workspace) -> Result<()> {
     // kubectl may be anybody's: it was looked for before.
     for name in upstream::TOOLS
         .iter()
+        .filter(|tool| tool.for_tests && tool.name != "kubectl")
         .map(|tool| tool.name)
-        .filter(|name| *name != "kubectl")
     {
         let has = |folder: &Path| folder.join(name).is_file();
         if ready_made.as_deref().is_some_and(has) {

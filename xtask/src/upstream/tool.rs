@@ -11,6 +11,8 @@ pub struct Tool {
     pub package: &'static str,
     /// The module whose version the program reports as its own, and the variable that holds it.
     pub version: Option<(&'static str, &'static str)>,
+    /// Whether tests run it; if not, it is for benches, and a run of the tests does not build it.
+    pub for_tests: bool,
 }
 
 const KUBERNETES: &str = "tests/upstream/kubernetes";
@@ -28,24 +30,28 @@ pub const TOOLS: &[Tool] = &[
         module: KUBERNETES,
         package: "k8s.io/kubernetes/cmd/kubectl",
         version: KUBERNETES_VERSION,
+        for_tests: true,
     },
     Tool {
         name: "kube-apiserver",
         module: KUBERNETES,
         package: "k8s.io/kubernetes/cmd/kube-apiserver",
         version: KUBERNETES_VERSION,
+        for_tests: true,
     },
     Tool {
         name: "kube-controller-manager",
         module: KUBERNETES,
         package: "k8s.io/kubernetes/cmd/kube-controller-manager",
         version: KUBERNETES_VERSION,
+        for_tests: true,
     },
     Tool {
         name: "etcd",
         module: "tests/upstream/etcd",
         package: "go.etcd.io/etcd/server/v3",
         version: None,
+        for_tests: true,
     },
     Tool {
         name: "helm",
@@ -55,29 +61,41 @@ pub const TOOLS: &[Tool] = &[
             "helm.sh/helm/v4",
             "helm.sh/helm/v4/internal/version.version",
         )),
+        for_tests: true,
     },
     Tool {
         name: "konnectivity-server",
         module: KONNECTIVITY,
         package: "sigs.k8s.io/apiserver-network-proxy/cmd/server",
         version: None,
+        for_tests: true,
     },
     Tool {
         name: "konnectivity-agent",
         module: KONNECTIVITY,
         package: "sigs.k8s.io/apiserver-network-proxy/cmd/agent",
         version: None,
+        for_tests: true,
     },
     Tool {
         name: "konnectivity-test-client",
         module: KONNECTIVITY,
         package: "sigs.k8s.io/apiserver-network-proxy/cmd/test-client",
         version: None,
+        for_tests: true,
     },
     Tool {
         name: "stub-kubelet",
         module: "tests/upstream/stubkubelet",
         package: "koinon.test/upstream/stubkubelet",
         version: None,
+        for_tests: true,
+    },
+    Tool {
+        name: "kine",
+        module: "tests/upstream/kine",
+        package: "github.com/k3s-io/kine",
+        version: None,
+        for_tests: false,
     },
 ];

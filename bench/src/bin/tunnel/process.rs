@@ -12,9 +12,6 @@ use tokio::time::timeout;
 
 use crate::{role, target};
 
-/// Clock ticks per second in /proc, on every Linux that Rust knows.
-const TICKS: f64 = 100.0;
-
 /// A process of ours.
 pub(crate) struct Process {
     child: Child,
@@ -48,32 +45,21 @@ impl Process {
         Ok(Self { child, told })
     }
 
-    fn read(&self, file: &str) -> Result<String> {
-        let id = self.child.id().context("it has ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+    /// What it uses.
+    fn usage(&self) -> Result<bench::Process> {
+        Ok(bench::Process::new(
+            self.child.id().context("it has ended")?,
+        ))
     }
 
     /// CPU seconds so far, in user and kernel.
     pub(crate) fn cpu(&self) -> Result<f64> {
-        let stat = self.read("stat")?;
-        let fields: Vec<&str> = stat
-            .rsplit_once(") ")
-            .context("/proc/<pid>/stat")?
-            .1
-            .split(' ')
-            .collect();
-        let ticks = |at: usize| -> Result<f64> { Ok(fields.get(at).context("a field")?.parse()?) };
-        Ok((ticks(11)? + ticks(12)?) / TICKS)
+        self.usage()?.cpu_seconds()
     }
 
     /// Resident memory, in KiB.
     pub(crate) fn memory(&self) -> Result<f64> {
-        let status = self.read("status")?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        Ok(self.usage()?.resident()? * 1e6 / 1024.0)
     }
 
     /// Kills it, as a crash would.
