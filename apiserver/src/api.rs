@@ -104,6 +104,9 @@ fn check(kind: &Kind, version: &KindVersion, path: &ResourcePath) -> Result<(), 
     }
     if path.subresource.is_empty() {
         let named = !path.name.is_empty();
+        if named && kind.verbs == [Verb::Create] {
+            return Err(ApiError::no_such_path());
+        }
         let fits = match path.verb {
             Verb::Get | Verb::Update | Verb::Patch | Verb::Delete => named,
             Verb::List | Verb::Watch => !named,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Attributes, Operation};
 use crate::api::Api;
-use crate::status::ApiError;
+use crate::status::{ApiError, FieldError};
 
 const SERVICES: &str = "/services";
 /// First address of the /16 that cluster IPs come from.
@@ -36,14 +36,18 @@ pub(super) fn allocate(
     let spec = &mut object["spec"];
     let service_type = spec["type"].as_str().unwrap_or_default().to_owned();
     if service_type == "ExternalName" {
-        if let Some(fields) = spec.as_object_mut() {
-            fields.remove("clusterIP");
-            fields.remove("clusterIPs");
-        }
         return Ok(());
     }
     // Most writes need no number, and looking which are taken means reading all Services.
     let mut taken = LazyCell::new(|| Taken::now(api));
+    let asked = wishes(spec, attributes.old.map(|old| &old["spec"]), &service_type);
+    if !asked.is_empty() {
+        let findings = taken.refused(&asked);
+        if !findings.is_empty() {
+            let error = ApiError::invalid("", "Service", attributes.name, &findings);
+            return Err(error);
+        }
+    }
     if spec["clusterIP"].as_str().unwrap_or_default().is_empty() {
         spec["clusterIP"] = taken.address(api)?.to_string().into();
     }
@@ -64,6 +68,43 @@ pub(super) fn allocate(
         spec["healthCheckNodePort"] = taken.free_port(api)?.into();
     }
     Ok(())
+}
+
+/// A number that the client asks for.
+enum Wish {
+    Address(Ipv4Addr),
+    /// A port with its place in the list.
+    Port(usize, u64),
+}
+
+/// What the client asks for and does not have yet. What is no address is left to validation.
+fn wishes(spec: &Value, old: Option<&Value>, service_type: &str) -> Vec<Wish> {
+    let mut asked = Vec::new();
+    let had = old.map_or(&Value::Null, |old| &old["clusterIP"]);
+    let address = spec["clusterIP"]
+        .as_str()
+        .and_then(|text| text.parse().ok());
+    asked.extend(
+        address
+            .filter(|_| spec["clusterIP"] != *had)
+            .map(Wish::Address),
+    );
+    if !matches!(service_type, "NodePort" | "LoadBalancer") {
+        return asked;
+    }
+    let ports_of = |spec: &Value| -> Vec<u64> {
+        let ports = spec["ports"].as_array().into_iter().flatten();
+        ports
+            .map(|port| port["nodePort"].as_u64().unwrap_or(0))
+            .collect()
+    };
+    let had = old.map(ports_of).unwrap_or_default();
+    for (index, port) in ports_of(spec).into_iter().enumerate() {
+        if port != 0 && !had.contains(&port) {
+            asked.push(Wish::Port(index, port));
+        }
+    }
+    asked
 }
 
 /// What other Services have.
@@ -92,6 +133,41 @@ impl Taken {
                 .extend(ports.filter_map(|port| port["nodePort"].as_u64()));
         }
         taken
+    }
+
+    /// Why a wish cannot be met.
+    fn refused(&self, asked: &[Wish]) -> Vec<FieldError> {
+        let mut findings = Vec::new();
+        for wish in asked {
+            match wish {
+                Wish::Address(ip) => {
+                    let why = if u32::from(*ip) >> 16 != RANGE >> 16 {
+                        format!(
+                            "the provided IP ({ip}) is not in the valid range. The range of valid IPs is 10.96.0.0/16"
+                        )
+                    } else if self.addresses.contains(&ip.to_string()) {
+                        "provided IP is already allocated".to_owned()
+                    } else {
+                        continue;
+                    };
+                    let detail = format!("failed to allocate IP {ip}: {why}");
+                    let value = json!([ip.to_string()]);
+                    findings.push(FieldError::invalid("spec.clusterIPs", &value, detail));
+                }
+                Wish::Port(index, port) => {
+                    let detail = if !u16::try_from(*port).is_ok_and(|port| PORTS.contains(&port)) {
+                        "provided port is not in the valid range. The range of valid ports is 30000-32767"
+                    } else if self.ports.contains(port) {
+                        "provided port is already allocated"
+                    } else {
+                        continue;
+                    };
+                    let path = format!("spec.ports[{index}].nodePort");
+                    findings.push(FieldError::invalid(path, &(*port).into(), detail));
+                }
+            }
+        }
+        findings
     }
 
     fn address(&self, api: &Api) -> Result<Ipv4Addr, ApiError> {

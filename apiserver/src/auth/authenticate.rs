@@ -67,10 +67,8 @@ impl Authentication {
             ClientCertificate::None => {}
         }
         if let Some(token) = bearer(headers) {
-            for authenticator in &self.tokens {
-                if let Some(user) = authenticator.authenticate(token).await? {
-                    return Ok(Some(user));
-                }
+            if let Some(user) = self.user_of_token(token).await? {
+                return Ok(Some(user));
             }
             refused = true;
         }
@@ -79,6 +77,19 @@ impl Authentication {
         } else {
             Ok(None)
         }
+    }
+
+    /// The user whom a bearer token names, if it names any.
+    ///
+    /// # Errors
+    /// An authenticator's.
+    pub async fn user_of_token(&self, token: &str) -> Result<Option<UserInfo>, ApiError> {
+        for authenticator in &self.tokens {
+            if let Some(user) = authenticator.authenticate(token).await? {
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
     }
 }
 

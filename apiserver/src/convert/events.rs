@@ -20,6 +20,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("count", "deprecatedCount"),
 ];
 
+/// Fields that the core view has even if they are empty.
+const EMPTY: [&str; 2] = ["reportingComponent", "reportingInstance"];
+
 pub(super) fn is_event(kind: &Kind) -> bool {
     !kind.is_custom() && &*kind.resource == "/events"
 }
@@ -44,6 +47,7 @@ pub(super) fn convert(object: Value, api_version: &str) -> Value {
     };
     let mut out: Map<String, Value> = fields
         .into_iter()
+        .filter(|(name, value)| !(to_view && EMPTY.contains(&name.as_str()) && value == ""))
         .map(|(name, value)| (renamed(&name).map_or(name, str::to_owned), value))
         .collect();
     out.insert("apiVersion".to_owned(), api_version.into());

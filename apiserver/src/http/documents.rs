@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderValue, IF_NONE_MATCH,
-    LOCATION, VARY,
+    ACCEPT, CACHE_CONTROL, ETAG, EXPIRES, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, VARY,
 };
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -12,13 +11,10 @@ use super::body::{self, Body};
 use super::discovery::{AggregatedVersion, Discovery, DiscoveryPath, Document, group_versions};
 use super::extension::ExtensionResource;
 use super::front::Front;
-use super::openapi::OpenApi;
-use super::uri;
+use super::openapi::{OpenApi, second};
+use super::{uri, version};
 use crate::kinds::Kinds;
 use crate::status::ApiError;
-
-/// What kubectl asks for at `/openapi/v2`, and all that upstream gives there besides JSON.
-const OPENAPI_V2: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 
 /// The documents of one server.
 #[derive(Debug)]
@@ -62,12 +58,8 @@ pub(crate) fn answer(
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             front.metrics.render(front.api.store.committed().get()),
         )),
-        ["openapi", "v2"] => Err(ApiError::not_acceptable(&[OPENAPI_V2])),
-        ["openapi", "v3"] => Ok(cached(
-            &documents.openapi.root(&kinds),
-            "application/json",
-            headers,
-        )),
+        ["openapi", "v2"] => openapi_v2(headers),
+        ["openapi", "v3"] => Ok(plain(&documents.openapi.root(&kinds))),
         ["openapi", "v3", rest @ ..] => {
             let path = rest.join("/");
             let document = documents
@@ -80,11 +72,16 @@ pub(crate) fn answer(
         ["api" | "apis", ..] => {
             let (path, content_type) = discovery_path(&parts, headers, &documents.address)
                 .ok_or_else(ApiError::no_such_path)?;
+            let aggregated = matches!(path, DiscoveryPath::Aggregated { .. });
             let document = documents
                 .discovery
                 .document(&kinds, path)
                 .ok_or_else(ApiError::no_such_path)?;
-            Ok(cached(&document, content_type, headers))
+            Ok(if aggregated {
+                cached(&document, content_type, headers)
+            } else {
+                plain(&document)
+            })
         }
         _ => Err(ApiError::no_such_path()),
     }
@@ -153,6 +150,42 @@ fn aggregated_version(headers: &HeaderMap) -> Option<AggregatedVersion> {
     None
 }
 
+/// The OpenAPI v2 document in the form that comes first in `Accept`.
+fn openapi_v2(headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
+    let accept = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|v| v.to_str().ok());
+    let wanted: Vec<&str> = accept
+        .flat_map(|value| value.split(','))
+        .map(|clause| clause.split(';').next().unwrap_or_default().trim())
+        .collect();
+    let is_json = |media: &&str| matches!(*media, "application/json" | "application/*" | "*/*");
+    let is_known = |media: &&&str| is_json(media) || **media == second::PROTOBUF;
+    let (media, bytes) = match wanted.iter().find(is_known) {
+        Some(&second::PROTOBUF) => (second::PROTOBUF_ANSWER, second::protobuf(version::LEVEL)),
+        None if !wanted.is_empty() => {
+            let known = ["application/json", second::PROTOBUF];
+            return Err(ApiError::not_acceptable(&known));
+        }
+        _ => {
+            let json = second::json(version::LEVEL).to_string();
+            ("application/json", json.into())
+        }
+    };
+    let mut response = cached(&Document::of(bytes), media, headers);
+    let headers = response.headers_mut();
+    headers.remove(CACHE_CONTROL);
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    headers.append(VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
+}
+
+/// A document that clients ask for anew each time, as upstream's old forms of discovery.
+fn plain(document: &Document) -> Response<Body> {
+    body::response(StatusCode::OK, "application/json", document.body.clone())
+}
+
 /// A document that clients keep and ask for again by its `ETag`.
 fn cached(document: &Document, content_type: &'static str, headers: &HeaderMap) -> Response<Body> {
     let etag = document.etag();
@@ -165,9 +198,6 @@ fn cached(document: &Document, content_type: &'static str, headers: &HeaderMap) 
     let mut response = if known {
         let mut response = Response::new(body::full(Bytes::new()));
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     } else {
         body::response(StatusCode::OK, content_type, document.body.clone())
@@ -211,7 +241,11 @@ fn openapi(
             );
             response
         }
-        _ => cached(document, "application/json", headers),
+        _ => {
+            let mut response = cached(document, "application/json", headers);
+            response.headers_mut().remove(CACHE_CONTROL);
+            response
+        }
     }
 }
 
@@ -223,6 +257,7 @@ fn index(kinds: &Kinds) -> Value {
         "/healthz",
         "/livez",
         "/metrics",
+        "/openapi/v2",
         "/openapi/v3",
         "/readyz",
         "/version",

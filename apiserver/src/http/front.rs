@@ -142,7 +142,7 @@ impl Front {
         if *self.phase.borrow() == Phase::Starting {
             return Err(ApiError::unavailable("the API server is starting"));
         }
-        let user = user.ok_or_else(ApiError::unauthorized)?;
+        let user = user.unwrap_or_else(UserInfo::anonymous);
         let user = impersonate::resolve(user, request.headers(), self.authorizer.as_ref()).await?;
         impersonate::strip(request.headers_mut());
         let extension = self.extensions.find(&raw_path).cloned();

@@ -16,6 +16,7 @@ mod metrics;
 pub(crate) mod openapi;
 mod path;
 mod resources;
+mod reviews;
 mod uri;
 mod version;
 mod warn;

@@ -7,6 +7,7 @@ use http::{Request as HttpRequest, Response};
 use super::body::{self, Body};
 use super::front::Front;
 use super::metrics::RequestLabels;
+use super::reviews;
 use crate::codec::{Offer, Rendered, negotiate, render};
 use crate::request::{Query, Request, ResourcePath, UserInfo, Verb, Warnings};
 use crate::status::ApiError;
@@ -41,11 +42,15 @@ pub(crate) async fn answer(
     let request = take_in(front, request, asked).await?;
     let offer = match request.path.verb {
         Verb::Watch => Offer::Stream,
-        _ if request.path.subresource == "scale" => Offer::Plain,
+        _ if request.path.subresource == "scale" || reviews::is_review(&kind) => Offer::Plain,
         _ => Offer::Objects,
     };
     let format = negotiate(&request, offer)?;
-    let reply = front.api.call(&request, &kind, &version).await?;
+    let reply = if reviews::is_review(&kind) {
+        reviews::answer(front, &request, &kind, &version).await?
+    } else {
+        front.api.call(&request, &kind, &version).await?
+    };
     let reply = observed(front, reply, labels);
     Ok(match render(&front.api, reply, format).await? {
         Rendered::Whole {

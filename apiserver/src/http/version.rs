@@ -11,12 +11,15 @@ fn go_architecture() -> &'static str {
     }
 }
 
+/// The level of the API, as releases of upstream are named.
+pub(crate) const LEVEL: &str = "v1.35.0+koinon";
+
 /// `version.Info`. `major` and `minor` must be plain integers: conformance and helm parse them.
 pub(crate) fn document() -> Value {
     json!({
         "major": "1",
         "minor": "35",
-        "gitVersion": "v1.35.0+koinon",
+        "gitVersion": LEVEL,
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",

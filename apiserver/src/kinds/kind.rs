@@ -148,6 +148,12 @@ pub trait Strategy: Send + Sync {
         Vec::new()
     }
 
+    /// Does [`Strategy::validate`] find by itself what the schema requires, in upstream's words and order? Then the schema's
+    /// own findings about missing fields are not told.
+    fn judges_alone(&self) -> bool {
+        false
+    }
+
     /// May an update come without `metadata.resourceVersion`? Upstream says yes for most built-in kinds and no for custom ones.
     fn allows_unconditional_update(&self) -> bool {
         true
@@ -166,6 +172,11 @@ pub trait Strategy: Send + Sync {
     /// Does `metadata.generation` count the changes of the object's intent?
     fn tracks_generation(&self) -> bool {
         true
+    }
+
+    /// Does `metadata.generation` count changes of annotations too?
+    fn annotations_are_intent(&self) -> bool {
+        false
     }
 
     /// Is the deleted object itself the answer to DELETE, instead of a `Status`?

@@ -26,21 +26,22 @@ pub enum JsonPatchError {
     /// It has too many operations.
     #[error("The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {0}")]
     TooManyOperations(usize),
-    /// It does not fit the object, or a `test` failed.
+    /// An operation is none or does not fit the object, or a `test` failed.
     #[error("{0}")]
     DoesNotApply(String),
 }
 
 impl JsonPatchError {
-    /// As the client sees it: 400, 413 or 422.
+    /// As the client sees it: 400, 413 or 422. Upstream does not tell which operation failed and why; neither is it told here,
+    /// because a failing `test` would tell what the object holds.
     pub(crate) fn into_api(self) -> ApiError {
         match self {
             Self::Malformed(_) => ApiError::bad_request(self.to_string()),
             Self::TooManyOperations(_) => ApiError::too_large(self.to_string()),
-            Self::DoesNotApply(why) => ApiError::new(
+            Self::DoesNotApply(_) => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "Invalid",
-                format!("the server rejected our request due to an error in our request: {why}"),
+                "the server rejected our request due to an error in our request",
             ),
         }
     }
@@ -61,14 +62,14 @@ pub fn parse_json_patch(patch: Value) -> Result<Vec<PatchOperation>, JsonPatchEr
                 _ => "value",
             };
             return Err(JsonPatchError::Malformed(format!(
-                "json: cannot unmarshal {found} into Go value of type jsonpatch.Patch"
+                "json: cannot unmarshal {found} into Go value of type []handlers.jsonPatchOp"
             )));
         }
     };
     if operations > MAX_OPERATIONS {
         return Err(JsonPatchError::TooManyOperations(operations));
     }
-    serde_json::from_value(patch).map_err(|error| JsonPatchError::Malformed(error.to_string()))
+    serde_json::from_value(patch).map_err(|error| JsonPatchError::DoesNotApply(error.to_string()))
 }
 
 /// Applies a patch wholly; on an error `target` is in no defined state. Its operations could nest a document without
@@ -179,10 +180,12 @@ mod tests {
 
     #[test]
     fn what_is_no_patch_is_malformed() {
-        for patch in [json!({}), json!("x"), json!([{"op": "jump", "path": "/a"}])] {
+        for patch in [json!({}), json!("x")] {
             let error = apply(json!({}), patch).unwrap_err();
             assert!(matches!(error, JsonPatchError::Malformed(_)), "{error}");
         }
+        let jump = apply(json!({}), json!([{"op": "jump", "path": "/a"}])).unwrap_err();
+        assert!(matches!(jump, JsonPatchError::DoesNotApply(_)), "{jump}");
         let many = vec![json!({"op": "add", "path": "/a", "value": 1}); MAX_OPERATIONS + 1];
         assert_eq!(
             apply(json!({}), many.into()).unwrap_err().to_string(),

@@ -18,6 +18,8 @@ pub use get::{get, read};
 pub use list::list;
 pub use reply::{Body, Reply, WatchItem, WatchStream};
 pub use watch::watch;
-pub(crate) use write::meta::validate_labels;
-pub(crate) use write::{FOREGROUND, ORPHAN};
+pub(crate) use write::meta::{
+    label_problems, label_value_problems, name_problems, qualified_name_problems, validate_labels,
+};
+pub(crate) use write::{FOREGROUND, ORPHAN, review_body};
 pub use write::{create, delete, delete_collection, get_scale, patch, update};

@@ -11,6 +11,7 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
 use super::{ObjectKey, Store};
+use crate::clients::chain;
 use crate::work::{Backoff, Env};
 
 /// What changed in a store. A callback may enqueue keys and nothing more: the watch waits for it.
@@ -56,6 +57,17 @@ impl FollowError {
         }
     }
 
+    /// True if the server does not let us list or watch the kind.
+    fn is_refusal(&self) -> bool {
+        use watcher::Error;
+        match &self.0 {
+            Error::InitialListFailed(kube::Error::Api(status))
+            | Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 403,
+            Error::WatchError(status) => status.code == 403,
+            _ => false,
+        }
+    }
+
     /// True if the watch merely fell out of the server's window and a new list will heal it.
     fn is_routine(&self) -> bool {
         matches!(&self.0, watcher::Error::WatchError(status) if status.code == 410)
@@ -76,8 +88,9 @@ pub struct Followed<K> {
     pub env: Env,
 }
 
-/// Lists and watches until the future is dropped, reopening with [`Backoff::STREAM`]. `told` hears every change after
-/// it is in the store; `failed` hears every interruption but routine ones.
+/// Lists and watches until the future is dropped, reopening with [`Backoff::STREAM`], or [`Backoff::OBJECT`] where the server
+/// refuses us: rights come late or never. `told` hears every change after it is in the store; `failed` hears of an
+/// interruption that is not routine, but of one that goes on with the same error only once.
 ///
 /// The store is never emptied by an interruption: after the next list, what is gone is told as removed.
 pub async fn follow<K>(
@@ -95,23 +108,54 @@ pub async fn follow<K>(
         env,
     } = followed;
     let mut listed: HashSet<ObjectKey> = HashSet::new();
-    let mut failures = 0;
+    let mut outage = Outage::default();
     let mut events = pin!(watcher::watcher(api, config));
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {
-                failures = 0;
+                // The watcher says `Init` before it asks the server for anything.
+                if !matches!(event, Event::Init) {
+                    outage = Outage::default();
+                }
                 apply(&store, &mut listed, event, trim, &mut told);
             }
             Err(error) => {
                 let error = FollowError(error);
                 if !error.is_routine() {
-                    failed(&error);
-                    tokio::time::sleep(Backoff::STREAM.delay(failures, env.unit())).await;
-                    failures += 1;
+                    let wait = outage.backoff(&error).delay(outage.failures, env.unit());
+                    if outage.is_another(&error) {
+                        failed(&error);
+                    }
+                    tokio::time::sleep(wait).await;
                 }
             }
         }
+    }
+}
+
+/// Failures in a row.
+#[derive(Debug, Default)]
+struct Outage {
+    failures: u32,
+    said: Option<String>,
+}
+
+impl Outage {
+    fn backoff(&self, error: &FollowError) -> Backoff {
+        if error.is_refusal() {
+            Backoff::OBJECT
+        } else {
+            Backoff::STREAM
+        }
+    }
+
+    /// Counts a failure; true if it is another one than the last.
+    fn is_another(&mut self, error: &FollowError) -> bool {
+        self.failures += 1;
+        let said = Some(chain(error));
+        let new = self.said != said;
+        self.said = said;
+        new
     }
 }
 
@@ -213,6 +257,23 @@ mod tests {
             });
         }
         log
+    }
+
+    #[test]
+    fn a_refusal_that_goes_on_is_told_once_and_tried_ever_less_often() {
+        let refused = |message: &str| {
+            let status = kube::core::Status::failure(message, "Forbidden").with_code(403);
+            FollowError(watcher::Error::InitialListFailed(kube::Error::Api(
+                status.boxed(),
+            )))
+        };
+        let mut outage = Outage::default();
+        let told: Vec<bool> = ["a", "a", "b", "b"]
+            .map(|message| outage.is_another(&refused(message)))
+            .to_vec();
+        assert_eq!(told, [true, false, true, false]);
+        let longest = outage.backoff(&refused("b")).delay(20, 1.0);
+        assert!(longest >= std::time::Duration::from_secs(30), "{longest:?}");
     }
 
     #[test]

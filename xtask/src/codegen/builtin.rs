@@ -48,6 +48,12 @@ const SERVED: &[&str] = &[
     "apps/v1/deployments",
     "apps/v1/replicasets",
     "apps/v1/statefulsets",
+    "authentication.k8s.io/v1/selfsubjectreviews",
+    "authentication.k8s.io/v1/tokenreviews",
+    "authorization.k8s.io/v1/localsubjectaccessreviews",
+    "authorization.k8s.io/v1/selfsubjectaccessreviews",
+    "authorization.k8s.io/v1/selfsubjectrulesreviews",
+    "authorization.k8s.io/v1/subjectaccessreviews",
     "autoscaling/v2/horizontalpodautoscalers",
     "batch/v1/cronjobs",
     "batch/v1/jobs",
@@ -139,7 +145,11 @@ fn build(api: &Path) -> Result<Vec<GeneratedFile>> {
         )
         .with_context(|| format!("{served} has no type"))?;
         collect(schemas, &type_name, &mut types)?;
-        collect(schemas, &format!("{type_name}List"), &mut types)?;
+        // A review is made and answered; there are no lists of them.
+        let list = format!("{type_name}List");
+        if schemas.contains_key(&list) {
+            collect(schemas, &list, &mut types)?;
+        }
         kinds.push(finish_row(row, group, version, plural, &type_name));
     }
     for (document, name) in EXTRA_TYPES {

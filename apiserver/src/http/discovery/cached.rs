@@ -23,7 +23,11 @@ pub(crate) struct Document {
 
 impl Document {
     pub(crate) fn new(value: &Value) -> Self {
-        let body = Bytes::from(value.to_string());
+        Self::of(Bytes::from(value.to_string()))
+    }
+
+    /// A document that is made already.
+    pub(crate) fn of(body: Bytes) -> Self {
         let hash = hash(&body).into();
         Self { body, hash }
     }

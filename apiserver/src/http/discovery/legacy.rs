@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::order::{GroupVersions, group_versions, rows, subresources, verbs};
 use crate::http::ExtensionResource;
 use crate::kinds::{Kind, KindVersion, Kinds};
+use crate::request::Verb;
 
 /// `/api`: the versions of the core group.
 pub(super) fn api_versions(kinds: &Kinds, server_address: &str) -> Value {
@@ -96,8 +97,11 @@ fn resources(row: &Kind, version: &KindVersion) -> Vec<Value> {
         "namespaced": row.namespaced(),
         "kind": &*row.kind,
         "verbs": verbs(row),
-        "storageVersionHash": storage_version_hash(row),
     });
+    // Reviews are not stored.
+    if row.verbs != [Verb::Create] {
+        own["storageVersionHash"] = storage_version_hash(row).into();
+    }
     if !row.short_names.is_empty() {
         own["shortNames"] = json!(row.short_names);
     }

@@ -55,7 +55,10 @@ fn aggregated_discovery_shows_all() {
         .iter()
         .map(|i| i["metadata"]["name"].as_str().unwrap())
         .collect();
-    assert_eq!(&names[..3], ["apps", "events.k8s.io", "autoscaling"]);
+    assert_eq!(
+        &names[..3],
+        ["apps", "events.k8s.io", "authentication.k8s.io"]
+    );
     let apps = &rest["items"][0]["versions"][0];
     assert_eq!(apps["freshness"], "Current");
     let deployments = find(&apps["resources"], "resource", "deployments");

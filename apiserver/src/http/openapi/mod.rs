@@ -8,6 +8,7 @@ mod components;
 mod fingerprint;
 mod operations;
 mod paths;
+pub(crate) mod second;
 #[cfg(test)]
 mod tests;
 

@@ -56,11 +56,13 @@ fn add_paths(row: &Kind, version: &KindVersion, paths: &mut Map<String, Value>) 
         suffix,
     };
     let base = if row.namespaced() {
-        let all = Map::from_iter([(
-            "get".to_owned(),
-            subject("AllNamespaces".to_owned()).list(&list),
-        )]);
-        paths.insert(format!("{root}/{}", row.plural), with_parameters(all, &[]));
+        if row.verbs.contains(&Verb::List) {
+            let all = Map::from_iter([(
+                "get".to_owned(),
+                subject("AllNamespaces".to_owned()).list(&list),
+            )]);
+            paths.insert(format!("{root}/{}", row.plural), with_parameters(all, &[]));
+        }
         format!("{root}/namespaces/{{namespace}}/{}", row.plural)
     } else {
         format!("{root}/{}", row.plural)
@@ -76,10 +78,11 @@ fn add_paths(row: &Kind, version: &KindVersion, paths: &mut Map<String, Value>) 
         base.clone(),
         with_parameters(collection(row, &whole, &list), own),
     );
-    paths.insert(
-        format!("{base}/{{name}}"),
-        with_parameters(single(row, &whole), &named),
-    );
+    let single = single(row, &whole);
+    if !single.is_empty() {
+        let operations = with_parameters(single, &named);
+        paths.insert(format!("{base}/{{name}}"), operations);
+    }
     if version.status {
         let status = subject(format!("{scope}Status"));
         paths.insert(

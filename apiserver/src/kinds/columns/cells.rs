@@ -8,25 +8,25 @@ use crate::codec::since;
 const NONE: &str = "<none>";
 const UNSET: &str = "<unset>";
 
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object
         .pointer(pointer)
         .and_then(Value::as_str)
         .unwrap_or_default()
 }
 
-fn number(object: &Value, pointer: &str) -> i64 {
+pub(super) fn number(object: &Value, pointer: &str) -> i64 {
     object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
 }
 
-fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
+pub(super) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
     object
         .pointer(pointer)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
 }
 
-fn or_none(text: String) -> Value {
+pub(super) fn or_none(text: String) -> Value {
     if text.is_empty() {
         NONE.into()
     } else {
@@ -314,6 +314,11 @@ pub(super) fn involved(object: &Value, _: Timestamp) -> Value {
     } else {
         format!("{kind}/{name}").into()
     }
+}
+
+/// The part of the object that an Event is about.
+pub(super) fn subobject(object: &Value, _: Timestamp) -> Value {
+    text(object, "/involvedObject/fieldPath").into()
 }
 
 pub(super) fn source(object: &Value, _: Timestamp) -> Value {

@@ -1,6 +1,7 @@
 //! Printer columns of the built-in kinds, as upstream prints them (`k8s.io/kubernetes/pkg/printers/internalversion`).
 
 mod cells;
+mod further;
 mod pods;
 
 use super::kind::{Cell, Column};
@@ -18,7 +19,7 @@ use Source::{Computed as C, Path as P};
 
 const NAME: Entry = ("Name", "string", 0, P(".metadata.name"));
 const AGE: Entry = ("Age", "string", 0, C(cells::age));
-const CREATED: Entry = ("Created At", "date", 0, P(".metadata.creationTimestamp"));
+const CREATED: Entry = ("Created At", "date", 0, C(cells::created));
 
 /// The columns of a built-in kind; none means `NAME` and `AGE`.
 pub fn builtin_columns(group: &str, plural: &str) -> Vec<Column> {
@@ -49,7 +50,7 @@ fn entries(group: &str, plural: &str) -> &'static [Entry] {
         "batch" => batch(plural),
         "rbac.authorization.k8s.io" => rbac(plural),
         "apiextensions.k8s.io" => match plural {
-            "customresourcedefinitions" => &[NAME, ("Created At", "date", 0, C(cells::created))],
+            "customresourcedefinitions" => &[NAME, CREATED],
             _ => &[],
         },
         "admissionregistration.k8s.io" => match plural {
@@ -67,6 +68,21 @@ fn entries(group: &str, plural: &str) -> &'static [Entry] {
             _ => &[],
         },
         "events.k8s.io" => events(),
+        "networking.k8s.io" if plural == "ingresses" => &[
+            NAME,
+            ("Class", "string", 0, C(further::ingress_class)),
+            ("Hosts", "string", 0, C(further::hosts)),
+            ("Address", "string", 0, C(further::balancer)),
+            ("Ports", "string", 0, C(further::ingress_ports)),
+            AGE,
+        ],
+        "policy" if plural == "poddisruptionbudgets" => &[
+            NAME,
+            ("Min Available", "string", 0, C(further::least)),
+            ("Max Unavailable", "string", 0, C(further::most_missing)),
+            ("Allowed Disruptions", "integer", 0, C(further::disruptions)),
+            AGE,
+        ],
         _ => &[],
     }
 }
@@ -101,6 +117,22 @@ fn core(plural: &str) -> &'static [Entry] {
             AGE,
         ],
         "configmaps" => &[NAME, ("Data", "string", 0, C(cells::data)), AGE],
+        "persistentvolumeclaims" => &[
+            NAME,
+            ("Status", "string", 0, C(further::phase)),
+            ("Volume", "string", 0, C(further::volume)),
+            ("Capacity", "string", 0, C(further::capacity)),
+            ("Access Modes", "string", 0, C(further::modes)),
+            ("StorageClass", "string", 0, C(further::storage_class)),
+            (
+                "VolumeAttributesClass",
+                "string",
+                0,
+                C(further::attributes_class),
+            ),
+            AGE,
+            ("VolumeMode", "string", 1, C(further::volume_mode)),
+        ],
         "serviceaccounts" => &[NAME, AGE],
         "endpoints" => &[NAME, ("Endpoints", "string", 0, C(cells::endpoints)), AGE],
         "events" => events(),
@@ -114,7 +146,7 @@ fn events() -> &'static [Entry] {
         ("Type", "string", 0, P(".type")),
         ("Reason", "string", 0, P(".reason")),
         ("Object", "string", 0, C(cells::involved)),
-        ("Subobject", "string", 1, P(".involvedObject.fieldPath")),
+        ("Subobject", "string", 1, C(cells::subobject)),
         ("Source", "string", 1, C(cells::source)),
         ("Message", "string", 0, C(cells::message)),
         ("First Seen", "string", 1, C(cells::first_seen)),
@@ -131,8 +163,8 @@ fn apps(plural: &str) -> &'static [Entry] {
         "deployments" => &[
             NAME,
             ("Ready", "string", 0, C(cells::ready_replicas)),
-            ("Up-to-date", "integer", 0, C(cells::updated_replicas)),
-            ("Available", "integer", 0, C(cells::available_replicas)),
+            ("Up-to-date", "string", 0, C(cells::updated_replicas)),
+            ("Available", "string", 0, C(cells::available_replicas)),
             AGE,
             CONTAINERS,
             IMAGES,
@@ -184,6 +216,18 @@ fn batch(plural: &str) -> &'static [Entry] {
             ("Images", "string", 1, C(cells::images)),
             ("Selector", "string", 1, C(cells::selector)),
         ],
+        "cronjobs" => &[
+            NAME,
+            ("Schedule", "string", 0, P(".spec.schedule")),
+            ("Timezone", "string", 0, C(further::zone)),
+            ("Suspend", "boolean", 0, C(further::suspended)),
+            ("Active", "integer", 0, C(further::active)),
+            ("Last Schedule", "string", 0, C(further::last_schedule)),
+            AGE,
+            ("Containers", "string", 1, C(further::cron_containers)),
+            ("Images", "string", 1, C(further::cron_images)),
+            ("Selector", "string", 1, C(further::cron_selector)),
+        ],
         _ => &[],
     }
 }
@@ -192,7 +236,14 @@ fn rbac(plural: &str) -> &'static [Entry] {
     const ROLE: Entry = ("Role", "string", 0, C(cells::role_ref));
     match plural {
         "roles" | "clusterroles" => &[NAME, CREATED],
-        "rolebindings" | "clusterrolebindings" => &[NAME, ROLE, AGE],
+        "rolebindings" | "clusterrolebindings" => &[
+            NAME,
+            ROLE,
+            AGE,
+            ("Users", "string", 1, C(further::users)),
+            ("Groups", "string", 1, C(further::groups)),
+            ("ServiceAccounts", "string", 1, C(further::accounts)),
+        ],
         _ => &[],
     }
 }
@@ -253,6 +304,10 @@ mod tests {
             ("apps", "replicasets"),
             ("apps", "daemonsets"),
             ("batch", "jobs"),
+            ("batch", "cronjobs"),
+            ("networking.k8s.io", "ingresses"),
+            ("policy", "poddisruptionbudgets"),
+            ("", "persistentvolumeclaims"),
             ("rbac.authorization.k8s.io", "rolebindings"),
             ("apiextensions.k8s.io", "customresourcedefinitions"),
             (

@@ -81,18 +81,7 @@ impl Strategy for Secrets {
                 ));
             }
         }
-        let account = "kubernetes.io/service-account.name";
-        if object["type"] == "kubernetes.io/service-account-token"
-            && object["metadata"]["annotations"][account]
-                .as_str()
-                .unwrap_or_default()
-                .is_empty()
-        {
-            errors.push(FieldError::required(
-                format!("metadata.annotations[{account}]"),
-                "",
-            ));
-        }
+        super::secret_types::validate(object, &mut errors);
         errors
     }
 

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::at::At;
 use super::map;
 use crate::kinds::{NameRule, Strategy, StrategyContext};
 use crate::object;
+use crate::status::FieldError;
 
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
@@ -12,7 +14,13 @@ pub(super) struct Namespaces;
 
 impl Strategy for Namespaces {
     fn prepare_create(&self, object: &mut Value, _context: &StrategyContext<'_>) {
-        map(object, "spec").insert("finalizers".to_owned(), json!(["kubernetes"]));
+        let spec = map(object, "spec");
+        let finalizers = spec.entry("finalizers").or_insert_with(|| json!([]));
+        if let Some(list) = finalizers.as_array_mut()
+            && !list.iter().any(|name| name == "kubernetes")
+        {
+            list.push("kubernetes".into());
+        }
         map(object, "status").insert("phase".to_owned(), "Active".into());
         label(object);
     }
@@ -27,6 +35,22 @@ impl Strategy for Namespaces {
             };
         }
         label(object);
+    }
+
+    fn validate(
+        &self,
+        object: &Value,
+        _old: Option<&Value>,
+        _context: &StrategyContext<'_>,
+    ) -> Vec<FieldError> {
+        let finalizers = At::top(object, "spec").field("finalizers");
+        let unknown = finalizers.items().find(|name| {
+            let text = name.text();
+            !text.contains('/') && !matches!(text, "kubernetes" | "orphan" | "foregroundDeletion")
+        });
+        let detail = "name is neither a standard finalizer name nor is it fully qualified";
+        let finding = unknown.map(|name| finalizers.invalid_value(name.value, detail));
+        finding.into_iter().collect()
     }
 
     fn name_rule(&self) -> NameRule {

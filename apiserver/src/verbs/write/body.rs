@@ -53,6 +53,25 @@ pub(super) fn object_of(
     Ok(value)
 }
 
+/// The body of a review, which is an object that is answered and not stored.
+///
+/// # Errors
+/// As for an object that is to be created.
+pub(crate) fn review_body(
+    request: &Request,
+    kind: &Kind,
+    version: &str,
+) -> Result<Value, ApiError> {
+    let row = kind.version(version).ok_or_else(ApiError::no_such_path)?;
+    let options = super::options::WriteOptions::of(request, "CreateOptions")?;
+    let mut review = object_of(request, kind, row, options.field_validation)?;
+    settle_namespace(&mut review, request, kind)?;
+    if review.get("spec").is_none_or(Value::is_null) {
+        review["spec"] = Value::Object(serde_json::Map::new());
+    }
+    Ok(review)
+}
+
 /// `apiVersion` and `kind` must be the request's; absent ones are filled in.
 fn check_kind(value: &mut Value, kind: &Kind, version: &KindVersion) -> Result<(), ApiError> {
     let api_version = kind.api_version(&version.name);

@@ -246,7 +246,9 @@ fn bump_generation(write: &Write<'_>, value: &mut Value, old: &Value) {
         let skip_status = write.version.status;
         intent(value, skip_status).ne(intent(old, skip_status))
     } else {
-        value.get("spec") != old.get("spec")
+        let annotated = write.kind.strategy.annotations_are_intent()
+            && value.pointer("/metadata/annotations") != old.pointer("/metadata/annotations");
+        annotated || value.get("spec") != old.get("spec")
     };
     if changed {
         let next = object::generation(old) + 1;

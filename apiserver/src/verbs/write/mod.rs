@@ -18,6 +18,7 @@ mod swap;
 mod tests;
 mod update;
 
+pub(crate) use body::review_body;
 pub use collection::delete_collection;
 pub use create::create;
 pub use delete::delete;

@@ -12,7 +12,7 @@ use crate::convert;
 use crate::kinds::{Kind, KindVersion, StrategyContext};
 use crate::object;
 use crate::request::Request;
-use crate::status::ApiError;
+use crate::status::{ApiError, FieldErrorKind};
 
 /// The facts about one write that every step needs.
 pub(super) struct Write<'a> {
@@ -100,7 +100,9 @@ impl<'a> Write<'a> {
         if let Some(old) = old {
             errors.extend(validate_update(value, old));
         }
-        errors.extend(self.version.schema.validate(value, old));
+        let alone = self.kind.strategy.judges_alone();
+        let by_schema = self.version.schema.validate(value, old).into_iter();
+        errors.extend(by_schema.filter(|e| !alone || e.kind != FieldErrorKind::Required));
         let context = self.strategy_context();
         errors.extend(self.kind.strategy.validate(value, old, &context));
         if !errors.is_empty() {

@@ -4,3 +4,4 @@ mod configmaps;
 mod create;
 mod custom;
 mod deployments;
+mod lists;

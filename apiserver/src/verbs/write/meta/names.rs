@@ -31,9 +31,11 @@ fn subdomain(text: &str) -> Vec<String> {
     problems
 }
 
-fn label(text: &str) -> Vec<String> {
+/// What is wrong with an RFC 1123 label.
+pub(crate) fn label_problems(text: &str) -> Vec<String> {
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| whole(LABEL));
-    let mut problems: Vec<String> = too_long(text, 63).into_iter().collect();
+    let longer = (text.len() > 63).then(|| "must be no more than 63 characters".to_owned());
+    let mut problems: Vec<String> = longer.into_iter().collect();
     if !PATTERN.is_match(text) {
         problems.push(format!("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL}')"));
     }
@@ -72,7 +74,7 @@ pub(crate) fn name_problems(rule: NameRule, name: &str, prefix: bool) -> Vec<Str
     match rule {
         NameRule::Subdomain => subdomain(text),
         NameRule::Label if text.contains('.') => vec!["must not contain dots".to_owned()],
-        NameRule::Label => label(text),
+        NameRule::Label => label_problems(text),
         NameRule::Label1035 => label_1035(text),
         NameRule::PathSegment => path_segment(text),
     }

@@ -250,7 +250,7 @@ async fn status_and_scale_are_parts_of_their_own() {
         made["status"]["readyReplicas"].is_null(),
         "dropped on create"
     );
-    let status = json!({"spec": {"replicas": 9}, "status": {"readyReplicas": 1}});
+    let status = json!({"spec": {"replicas": 9}, "status": {"replicas": 1, "readyReplicas": 1}});
     let after = send(
         &api,
         &patch("apps/v1/d/deployments/n/status", MERGE, status),

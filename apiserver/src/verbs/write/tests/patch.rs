@@ -41,7 +41,7 @@ async fn patches_that_do_not_fit() {
             JSON,
             json!({"a": 1}),
             400,
-            "json: cannot unmarshal object into Go value of type jsonpatch.Patch",
+            "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
         ),
         (
             STRATEGIC,
