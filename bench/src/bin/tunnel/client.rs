@@ -1,31 +1,30 @@
 //! What users of a tunnel do.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use federation_tunnel::BoxIo;
 use futures::future::try_join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::front::Front;
 use crate::target::{ECHO, FLOOD, TAKE};
 
 /// Nothing takes longer.
 const LONG: Duration = Duration::from_secs(60);
 
-async fn open(front: SocketAddr, what: u8) -> Result<TcpStream> {
-    let mut socket = TcpStream::connect(front).await?;
-    socket.set_nodelay(true)?;
+async fn open(front: &Front, what: u8) -> Result<BoxIo> {
+    let mut socket = timeout(LONG, front.connect()).await??;
     socket.write_all(&[what]).await?;
     Ok(socket)
 }
 
 /// Takes `bytes` from the target, shared by `streams` streams.
-pub(crate) async fn download(front: SocketAddr, streams: u64, bytes: u64) -> Result<()> {
+pub(crate) async fn download(front: &Front, streams: u64, bytes: u64) -> Result<()> {
     let one = async || {
         let mut socket = open(front, FLOOD).await?;
         let mut buffer = vec![0; 256 * 1024];
@@ -42,7 +41,7 @@ pub(crate) async fn download(front: SocketAddr, streams: u64, bytes: u64) -> Res
 }
 
 /// Sends `bytes` to the target.
-pub(crate) async fn upload(front: SocketAddr, bytes: u64) -> Result<()> {
+pub(crate) async fn upload(front: &Front, bytes: u64) -> Result<()> {
     let mut socket = open(front, TAKE).await?;
     socket.write_u64(bytes).await?;
     let buffer = vec![3; 256 * 1024];
@@ -57,7 +56,7 @@ pub(crate) async fn upload(front: SocketAddr, bytes: u64) -> Result<()> {
 }
 
 /// Round trips of 256 bytes, one after the other.
-pub(crate) async fn round_trips(front: SocketAddr, count: usize) -> Result<Vec<Duration>> {
+pub(crate) async fn round_trips(front: &Front, count: usize) -> Result<Vec<Duration>> {
     let mut socket = open(front, ECHO).await?;
     let (block, mut back) = ([9; 256], [0; 256]);
     let mut all = Vec::with_capacity(count);
@@ -74,8 +73,24 @@ pub(crate) async fn round_trips(front: SocketAddr, count: usize) -> Result<Vec<D
     Ok(all)
 }
 
+/// How long one round trip on a new connection takes beside one whose reader has stopped; `limit` if it takes that or longer, or fails.
+pub(crate) async fn trip_beside_stalled(front: &Front, limit: Duration) -> Result<Duration> {
+    let _stalled = stalled(front, 1).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let start = Instant::now();
+    let trip = async {
+        let mut socket = open(front, ECHO).await?;
+        socket.write_all(b"x").await?;
+        anyhow::Ok(socket.read_u8().await?)
+    };
+    Ok(match timeout(limit, trip).await {
+        Ok(Ok(_)) => start.elapsed(),
+        _ => limit,
+    })
+}
+
 /// Connects, exchanges a byte and closes, `count` times, `at_once` at a time; per second.
-pub(crate) async fn connects(front: SocketAddr, count: usize, at_once: usize) -> Result<f64> {
+pub(crate) async fn connects(front: &Front, count: usize, at_once: usize) -> Result<f64> {
     let start = Instant::now();
     let done = Arc::new(AtomicU64::new(0));
     let one = async || {
@@ -92,7 +107,7 @@ pub(crate) async fn connects(front: SocketAddr, count: usize, at_once: usize) ->
 }
 
 /// Connections that do nothing, each proven to reach the target.
-pub(crate) async fn idle(front: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
+pub(crate) async fn idle(front: &Front, count: usize) -> Result<Vec<BoxIo>> {
     let mut all = Vec::new();
     for _ in 0..count {
         let mut socket = open(front, ECHO).await?;
@@ -104,12 +119,12 @@ pub(crate) async fn idle(front: SocketAddr, count: usize) -> Result<Vec<TcpStrea
 }
 
 /// Floods that nobody reads.
-pub(crate) async fn stalled(front: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
+pub(crate) async fn stalled(front: &Front, count: usize) -> Result<Vec<BoxIo>> {
     try_join_all((0..count).map(|_| open(front, FLOOD))).await
 }
 
-async fn read_on(front: SocketAddr) {
-    let Ok(mut socket) = open(front, FLOOD).await else {
+async fn read_on(front: Front) {
+    let Ok(mut socket) = open(&front, FLOOD).await else {
         return;
     };
     let mut buffer = vec![0; 256 * 1024];
@@ -120,8 +135,8 @@ async fn read_on(front: SocketAddr) {
 pub(crate) struct Load(Vec<JoinHandle<()>>);
 
 impl Load {
-    pub(crate) fn start(front: SocketAddr, streams: usize) -> Self {
-        let one = |_| tokio::spawn(read_on(front));
+    pub(crate) fn start(front: &Front, streams: usize) -> Self {
+        let one = |_| tokio::spawn(read_on(front.clone()));
         Self((0..streams).map(one).collect())
     }
 

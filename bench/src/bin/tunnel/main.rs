@@ -1,25 +1,27 @@
-//! `cargo xtask bench tunnel`: what a connection through the tunnel costs, against a TLS session of its own per connection on the same
-//! two-process path. What each row means is in docs/benchmarks.md.
+//! `cargo xtask bench tunnel`: what a connection through the tunnel costs, against upstream's proxy-server and proxy-agent, and against a TLS
+//! session of its own per connection on the same two-process path. What each row means is in docs/benchmarks.md.
 //!
 //! client and target (this process) ⇄ hub ⇄ agent: hub and agent are processes of their own, so that their CPU time and memory are theirs.
 
 mod client;
 mod fleet;
+mod front;
 mod measured;
 mod process;
 mod role;
 mod target;
+mod upstream;
 
 use anyhow::{Context, Result};
 use bench::{Directory, Report};
 
 use measured::Measured;
-use process::System;
+use process::{KONNECTIVITY, System};
 
 /// Interleaved passes over all systems, unless `--rounds` says otherwise.
 const ROUNDS: usize = 3;
-/// The systems that are compared.
-const SYSTEMS: [&str; 2] = ["koinon", "raw-tls"];
+/// The systems that are compared: ours first.
+const SYSTEMS: [&str; 3] = ["koinon", "raw-tls", KONNECTIVITY];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -31,14 +33,21 @@ async fn main() -> Result<()> {
     let agents = number("--agents", 1000)?;
     // For trying the bench out: a fraction of everything.
     let divide = number("--divide", 1)?;
-    let mut all: Vec<Measured> = SYSTEMS.iter().map(|_| Measured::new(divide)).collect();
+    let systems = match upstream::Programs::find() {
+        Some(_) => &SYSTEMS[..],
+        None => {
+            eprintln!("NO konnectivity-server and -agent: not compared (cargo xtask upstream)");
+            &SYSTEMS[..2]
+        }
+    };
+    let mut all: Vec<Measured> = systems.iter().map(|_| Measured::new(divide)).collect();
     for round in 1..=rounds {
-        for (name, measured) in SYSTEMS.iter().zip(&mut all) {
+        for (name, measured) in systems.iter().zip(&mut all) {
             eprintln!("round {round} of {rounds}: {name}");
             let directory = Directory::make()?;
             let system = System::start(name, directory.path()).await?;
             measured
-                .measure(&system)
+                .measure(&system, *name != KONNECTIVITY)
                 .await
                 .with_context(|| format!("round {round}: {name}"))?;
             system.stop().await?;
@@ -46,10 +55,13 @@ async fn main() -> Result<()> {
     }
     let mut report = Report::new();
     let mut medians = Vec::new();
-    for (name, measured) in SYSTEMS.iter().zip(&all) {
+    for (name, measured) in systems.iter().zip(&all) {
         medians.push(measured.report(name, &mut report)?);
     }
-    measured::ratios(&medians[0], &medians[1], &mut report)?;
+    for (name, other) in systems.iter().zip(&medians).skip(1) {
+        medians[0].ratios_to(name, other, &mut report)?;
+    }
+    medians[0].ratio_of_stalled(&mut report)?;
     eprintln!("{agents} agents and a hub that is killed");
     let directory = Directory::make()?;
     fleet::measure(directory.path(), agents, &mut report).await?;

@@ -18,6 +18,9 @@ const IDLE: usize = 1000;
 /// Stalled readers, as the promise counts them.
 const STALLED: [usize; 3] = [1, 20, 200];
 
+/// How long a connection beside a stalled reader is waited for.
+const STALL_LIMIT: Duration = Duration::from_secs(10);
+
 /// Everything about one system, a sample or a batch of samples per round.
 #[derive(Default)]
 pub(crate) struct Measured {
@@ -30,7 +33,11 @@ pub(crate) struct Measured {
     idle_trip: Samples,
     loaded_trip: Samples,
     stalled_trip: [Samples; STALLED.len()],
+    /// The first round trip of a new connection beside one stalled reader.
+    first_trip: Samples,
     connects: Samples,
+    /// CPU of hub and agent for each of them, in microseconds.
+    connect_cpu: Samples,
     memory: Samples,
 }
 
@@ -46,6 +53,7 @@ pub(crate) struct Medians {
     speed: f64,
     trip: f64,
     connects: f64,
+    connect_cpu: f64,
     memory: f64,
     /// P99 beside 200 stalled readers, and beside none.
     stalled: (f64, f64),
@@ -59,10 +67,10 @@ impl Measured {
         }
     }
 
-    /// One round.
-    pub(crate) async fn measure(&mut self, system: &System) -> Result<()> {
+    /// One round. Not everything can be asked of a system in which one stalled reader stops all others (`survives_stalls`).
+    pub(crate) async fn measure(&mut self, system: &System, survives_stalls: bool) -> Result<()> {
         self.rounds += 1;
-        let (bulk, interactive) = (system.bulk, system.interactive);
+        let (bulk, interactive) = (&system.bulk, &system.interactive);
         let n = TRANSFER / self.divide as u64;
         let some = |amount: usize| (amount / self.divide).max(10);
         let trips = some(ROUND_TRIPS);
@@ -96,8 +104,17 @@ impl Measured {
         load.check()?;
         drop(load);
         sleep(Duration::from_millis(500)).await;
+        let count = some(CONNECTS);
+        let before = system.cpu()?;
         self.connects
-            .push(client::connects(interactive, some(CONNECTS), 16).await?);
+            .push(client::connects(interactive, count, 16).await?);
+        self.connect_cpu
+            .push((system.cpu()? - before) * 1e6 / count as f64);
+        let first = client::trip_beside_stalled(interactive, STALL_LIMIT).await?;
+        self.first_trip.push(first.as_secs_f64() * 1000.0);
+        if !survives_stalls {
+            return Ok(());
+        }
         for (count, samples) in STALLED.into_iter().zip(&mut self.stalled_trip) {
             // On the very connection that the others use.
             let stalled = client::stalled(interactive, count).await?;
@@ -123,11 +140,23 @@ impl Measured {
             "1/s",
             &self.connects,
         )?;
+        let connect_cpu = report.row(
+            system,
+            "connect, exchange a byte, close: CPU of hub and agent",
+            "us",
+            &self.connect_cpu,
+        )?;
         let memory = report.row(
             system,
             "memory per idle connection, hub and agent",
             "KiB",
             &self.memory,
+        )?;
+        report.row(
+            system,
+            "connect and round trip beside 1 stalled (10 s: none)",
+            "ms",
+            &self.first_trip,
         )?;
         let mut quantile = |what: &str, samples: &Samples, q: f64| {
             let metric = format!("round trip of 256 bytes{what}, P{:.0}", q * 100.0);
@@ -139,6 +168,9 @@ impl Measured {
         quantile(" beside 4 downloads", &self.loaded_trip, 0.99)?;
         let mut worst = idle;
         for (count, samples) in STALLED.into_iter().zip(&self.stalled_trip) {
+            if samples.is_empty() {
+                continue;
+            }
             worst = quantile(&format!(" beside {count} stalled"), samples, 0.99)?;
         }
         Ok(Medians {
@@ -146,37 +178,38 @@ impl Measured {
             speed: eight.1,
             trip,
             connects,
+            connect_cpu,
             memory,
             stalled: (worst, idle),
         })
     }
 }
 
-/// The comparisons that the bench is about.
-pub(crate) fn ratios(koinon: &Medians, raw: &Medians, report: &mut Report) -> Result<()> {
-    report.ratio(
-        "koinon/raw-tls CPU per GiB, download, 1 stream",
-        koinon.cpu,
-        raw.cpu,
-    )?;
-    report.ratio(
-        "koinon/raw-tls throughput, download, 8 streams",
-        koinon.speed,
-        raw.speed,
-    )?;
-    report.ratio("koinon/raw-tls round trip, P50", koinon.trip, raw.trip)?;
-    report.ratio("koinon/raw-tls connects", koinon.connects, raw.connects)?;
-    report.ratio(
-        "koinon/raw-tls memory per idle connection",
-        koinon.memory,
-        raw.memory,
-    )?;
-    let (worst, idle) = koinon.stalled;
-    report.ratio(
-        "koinon round trip, P99, beside 200 stalled readers/alone",
-        worst,
-        idle,
-    )
+impl Medians {
+    /// The comparisons that the bench is about: ours to another system's.
+    pub(crate) fn ratios_to(&self, name: &str, other: &Self, report: &mut Report) -> Result<()> {
+        for (what, ours, theirs) in [
+            ("CPU per GiB, download, 1 stream", self.cpu, other.cpu),
+            ("throughput, download, 8 streams", self.speed, other.speed),
+            ("round trip, P50", self.trip, other.trip),
+            ("connects", self.connects, other.connects),
+            ("CPU per connect", self.connect_cpu, other.connect_cpu),
+            ("memory per idle connection", self.memory, other.memory),
+        ] {
+            report.ratio(&format!("koinon/{name} {what}"), ours, theirs)?;
+        }
+        Ok(())
+    }
+
+    /// What stalled readers do to the others.
+    pub(crate) fn ratio_of_stalled(&self, report: &mut Report) -> Result<()> {
+        let (worst, idle) = self.stalled;
+        report.ratio(
+            "koinon round trip, P99, beside 200 stalled readers/alone",
+            worst,
+            idle,
+        )
+    }
 }
 
 fn extend(samples: &mut Samples, durations: Vec<Duration>) {
@@ -192,12 +225,11 @@ impl Transfer {
         bytes: u64,
         transfer: impl Future<Output = Result<()>>,
     ) -> Result<()> {
-        let cpu = || anyhow::Ok(system.hub.cpu()? + system.agent.cpu()?);
-        let (before, start) = (cpu()?, Instant::now());
+        let (before, start) = (system.cpu()?, Instant::now());
         transfer.await?;
         let seconds = start.elapsed().as_secs_f64();
         let gib = bytes as f64 / GIB as f64;
-        self.cpu.push((cpu()? - before) / gib);
+        self.cpu.push((system.cpu()? - before) / gib);
         self.speed.push(bytes as f64 * 8.0 / 1e9 / seconds);
         Ok(())
     }

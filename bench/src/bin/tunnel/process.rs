@@ -1,6 +1,5 @@
 //! The processes of one system under measurement.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,9 +9,14 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::front::Front;
+use crate::upstream::Programs;
 use crate::{role, target};
 
-/// A process of ours.
+/// The system that is upstream's.
+pub(crate) const KONNECTIVITY: &str = "konnectivity";
+
+/// A process that is measured.
 pub(crate) struct Process {
     child: Child,
     /// The words after `ready`.
@@ -45,6 +49,18 @@ impl Process {
         Ok(Self { child, told })
     }
 
+    /// Starts any program; it is not waited for, and has nothing to say.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let told = Vec::new();
+        Ok(Self { child, told })
+    }
+
     /// What it uses.
     fn usage(&self) -> Result<bench::Process> {
         Ok(bench::Process::new(
@@ -73,9 +89,9 @@ pub(crate) struct System {
     pub(crate) hub: Process,
     pub(crate) agent: Process,
     /// Front end for small and urgent streams.
-    pub(crate) interactive: SocketAddr,
+    pub(crate) interactive: Front,
     /// Front end for large ones.
-    pub(crate) bulk: SocketAddr,
+    pub(crate) bulk: Front,
 }
 
 impl System {
@@ -83,6 +99,10 @@ impl System {
     pub(crate) async fn start(name: &str, directory: &Path) -> Result<Self> {
         role::make_authority(directory)?;
         let target = target::start().await?;
+        if name == KONNECTIVITY {
+            let programs = Programs::find().context("upstream's programs are gone")?;
+            return programs.start(directory, target).await;
+        }
         let (hub, agent) = if name == "raw-tls" {
             // The other way round: there the hub dials.
             let agent = Process::start(name, "agent", directory, &target.to_string()).await?;
@@ -97,8 +117,10 @@ impl System {
             let agent = Process::start(name, "agent", directory, &to).await?;
             (hub, agent)
         };
-        let front = |at: usize| -> Result<SocketAddr> {
-            Ok(hub.told.get(at).context("a front end")?.parse()?)
+        let front = |at: usize| -> Result<Front> {
+            Ok(Front::Tcp(
+                hub.told.get(at).context("a front end")?.parse()?,
+            ))
         };
         Ok(Self {
             interactive: front(1)?,
@@ -106,6 +128,11 @@ impl System {
             hub,
             agent,
         })
+    }
+
+    /// CPU seconds of hub and agent so far.
+    pub(crate) fn cpu(&self) -> Result<f64> {
+        Ok(self.hub.cpu()? + self.agent.cpu()?)
     }
 
     /// Ends them.

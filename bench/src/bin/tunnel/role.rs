@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Copy buffers of the raw system, as large as the tunnel's.
 const BUFFER: usize = 64 * 1024;
-const LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How long certificates last: longer than any bench.
+pub(crate) const LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Runs the role that the arguments name: `<system> <hub|agent> <directory of the authority> <address to go to>`.
 pub(crate) async fn run(arguments: Vec<String>) -> Result<()> {
