@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::Probed;
 use crate::cli::Cli;
 use crate::run::{RunError, serve_admin};
-use crate::setup::{SetupError, allowed, upstream};
+use crate::setup::{SetupError, allowed, connector, upstream};
 
 impl Probed for watch::Receiver<AgentState> {
     fn is_ready(&self) -> bool {
@@ -78,6 +78,7 @@ fn setup(cli: &Cli, seams: &Seams) -> Result<(AgentConfig, FileServers, ListedDi
         port: cli.proxy_server_port,
         authority,
         identity,
+        connector: connector(cli)?,
     };
     Ok((config, servers, dial))
 }
@@ -112,5 +113,46 @@ mod tests {
         assert_eq!(config.agent_id.len(), 32);
         let odd = [all[0], all[1], all[2], "--agent-identifiers=ipv4=x"];
         assert!(matches!(outcome(&odd), Err(SetupError::Identifiers(_))));
+    }
+
+    #[tokio::test]
+    async fn servers_are_reached_through_the_proxy() {
+        use federation_tunnel::konnectivity::Servers;
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!(
+            "--https-proxy=http://me:secret@{}",
+            listener.local_addr().unwrap()
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let authority = directory.path().join("ca.crt");
+        let made = federation_tunnel::identity::Authority::generate(&Seams::system()).unwrap();
+        std::fs::write(&authority, made.certificate_pem()).unwrap();
+        let cli = Cli::try_parse_from([
+            "proxy-agent",
+            "--protocol=konnectivity",
+            "--proxy-server-host=hub.example",
+            &format!("--ca-cert={}", authority.display()),
+            "--service-account-token-path=t",
+            &proxy,
+        ])
+        .unwrap();
+        let (_, servers, _) = setup(&cli, &Seams::system()).unwrap();
+        let asked = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                asked.push(socket.read_u8().await.unwrap());
+            }
+            let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+            socket.write_all(refusal).await.unwrap();
+            String::from_utf8(asked).unwrap()
+        });
+        let error = servers.connect().await.map(drop).unwrap_err();
+        assert!(error.to_string().contains("407"), "{error}");
+        let asked = asked.await.unwrap();
+        assert!(asked.starts_with("CONNECT hub.example:8091 HTTP/1.1\r\n"));
+        assert!(asked.contains("Proxy-Authorization: Basic bWU6c2VjcmV0"));
     }
 }

@@ -125,8 +125,8 @@ fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, SetupError> {
     })
 }
 
-/// An empty variable means no proxy, as elsewhere.
-fn connector(cli: &Cli) -> Result<TcpConnector, SetupError> {
+/// The way out. An empty variable means no proxy, as elsewhere.
+pub(crate) fn connector(cli: &Cli) -> Result<TcpConnector, SetupError> {
     match cli.https_proxy.as_deref().map(str::trim) {
         None | Some("") => Ok(TcpConnector::default()),
         Some(proxy) => proxy

@@ -20,8 +20,8 @@ mod tests;
 mod wire;
 
 pub use agent::{
-    AgentConfig, AgentState, AgentTiming, Allowed, FileServers, ListedDial, Servers, TcpDial,
-    TlsServers, run_agent,
+    AgentConfig, AgentState, AgentTiming, Allowed, FileServers, ListedDial, ServerAddressError,
+    Servers, TcpDial, TlsServers, run_agent,
 };
 pub use dial::{Dial, DialError};
 pub use front::{

@@ -10,4 +10,4 @@ mod servers;
 pub use config::{AgentConfig, AgentTiming};
 pub use dialer::{Allowed, ListedDial, TcpDial};
 pub use run::{AgentState, run_agent};
-pub use servers::{FileServers, Servers, TlsServers};
+pub use servers::{FileServers, ServerAddressError, Servers, TlsServers};

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::seams::BoxIo;
+use crate::address::HostPort;
+use crate::connect::TcpConnector;
+use crate::seams::{BoxIo, Connector};
 
 /// Opens connections to the servers behind one address.
 #[async_trait]
@@ -23,43 +24,62 @@ pub trait Servers: Send + Sync + 'static {
 /// Servers behind TLS on TCP, as upstream's are (`--proxy-server-host`, `--proxy-server-port`).
 #[derive(Clone, Debug)]
 pub struct TlsServers {
-    address: String,
+    address: HostPort,
     name: ServerName<'static>,
     config: Arc<ClientConfig>,
+    connector: TcpConnector,
+}
+
+/// A host or port that no server can be reached by.
+#[derive(Debug, thiserror::Error)]
+#[error("{host}:{port} cannot be connected to")]
+pub struct ServerAddressError {
+    host: String,
+    port: u16,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl TlsServers {
     /// Servers at a host and port. The configuration says whom to trust and who the agent is; `h2` is added to its protocols.
     ///
     /// # Errors
-    /// The host is neither a DNS name nor an address.
+    /// The host is neither a DNS name nor an address, or the port is 0.
     pub fn new(
         host: &str,
         port: u16,
         mut config: ClientConfig,
-    ) -> Result<Self, rustls_pki_types::InvalidDnsNameError> {
+    ) -> Result<Self, ServerAddressError> {
+        let unusable = |source| ServerAddressError {
+            host: host.to_owned(),
+            port,
+            source,
+        };
         let h2 = b"h2".to_vec();
         if !config.alpn_protocols.contains(&h2) {
             config.alpn_protocols.push(h2);
         }
-        let name = ServerName::try_from(host.to_owned())?;
-        let address = match host.contains(':') {
-            true => format!("[{host}]:{port}"),
-            false => format!("{host}:{port}"),
-        };
+        let name = ServerName::try_from(host.to_owned()).map_err(|e| unusable(e.into()))?;
+        let parsed = host.parse().and_then(|host| HostPort::new(host, port));
         Ok(Self {
-            address,
+            address: parsed.map_err(|e| unusable(e.into()))?,
             name,
             config: Arc::new(config),
+            connector: TcpConnector::default(),
         })
+    }
+
+    /// Goes out another way than straight.
+    #[must_use]
+    pub fn through(self, connector: TcpConnector) -> Self {
+        Self { connector, ..self }
     }
 }
 
 #[async_trait]
 impl Servers for TlsServers {
     async fn connect(&self) -> io::Result<BoxIo> {
-        let socket = TcpStream::connect(&self.address).await?;
-        socket.set_nodelay(true)?;
+        let socket = self.connector.connect(&self.address).await?;
         let tls = TlsConnector::from(Arc::clone(&self.config))
             .connect(self.name.clone(), socket)
             .await?;
@@ -78,6 +98,8 @@ pub struct FileServers {
     pub authority: PathBuf,
     /// The agent's certificate and key (`--agent-cert`, `--agent-key`); `None` where a token says who it is.
     pub identity: Option<(PathBuf, PathBuf)>,
+    /// The way out: straight, or through an HTTP proxy.
+    pub connector: TcpConnector,
 }
 
 impl FileServers {
@@ -106,6 +128,7 @@ impl Servers for FileServers {
         let config = self.config().map_err(io::Error::other)?;
         TlsServers::new(&self.host, self.port, config)
             .map_err(io::Error::other)?
+            .through(self.connector.clone())
             .connect()
             .await
     }
