@@ -7,8 +7,11 @@
 //!
 //! It panics instead of returning errors: whatever goes wrong here is a failed test, and the message is for its reader.
 
+pub mod contexts;
 pub mod federated;
 pub mod history;
+pub mod manifests;
+pub mod network;
 pub mod oracle;
 pub mod transcript;
 pub mod upstream;

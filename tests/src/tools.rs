@@ -5,12 +5,15 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::network::Side;
+
 /// What `cargo build --workspace --all-targets` makes and tests start.
-const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 6] = [
     "fedctl",
     "federation-apiserver",
     "federation-controller",
     "foo-operator",
+    "proxy-agent",
     "examples/serve",
 ];
 
@@ -46,6 +49,18 @@ impl Tools {
             }
         }
         Some(Self { binaries, kubectl })
+    }
+
+    /// The same programs, each inside of a network namespace.
+    #[must_use]
+    pub fn inside(&self, side: &Side) -> Self {
+        for program in PROGRAMS {
+            let _ = side.wrap(&self.binary(program), program);
+        }
+        Self {
+            binaries: side.programs().to_owned(),
+            kubectl: side.wrap(&self.kubectl, "kubectl"),
+        }
     }
 
     /// A program of ours, by its name.

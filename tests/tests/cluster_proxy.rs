@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "the whole file is a test")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use federation_tests::contexts::{Contexts, checked, noise};
 use federation_tests::upstream::{ControlPlane, Options, StubKubelet};
 use federation_tests::{Playground, eventually};
 
@@ -17,6 +17,7 @@ struct World {
     plane: ControlPlane,
     kubelet: StubKubelet,
     kubeconfig: PathBuf,
+    contexts: Contexts,
 }
 
 impl World {
@@ -61,78 +62,29 @@ impl World {
             said.contains("koinon, hz-1, sh-1, up-1, rz00a, rz00b, rz01a, rz02a"),
             "{said}"
         );
+        let contexts = Contexts::new(playground.tools().kubectl(), &kubeconfig, plane.directory());
         Some(Self {
             playground,
             plane,
             kubelet,
             kubeconfig,
+            contexts,
         })
-    }
-
-    /// kubectl as a person types it: the context alone says where.
-    fn command(&self, context: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.playground.tools().kubectl());
-        command
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("KUBECACHEDIR", self.plane.directory().join("proxy-cache"))
-            .args(["--context", context])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
-    }
-
-    fn output(&self, context: &str, arguments: &[&str], input: &[u8]) -> Output {
-        finish(&mut self.command(context, arguments), input)
     }
 
     #[track_caller]
     fn works(&self, context: &str, arguments: &[&str]) -> String {
-        checked(self.output(context, arguments, b""), arguments)
+        self.contexts.works(context, arguments)
     }
 
     #[track_caller]
     fn refused(&self, context: &str, arguments: &[&str]) -> String {
-        let output = self.output(context, arguments, b"");
-        assert!(!output.status.success(), "{arguments:?} was not refused");
-        String::from_utf8_lossy(&output.stderr).into_owned()
+        self.contexts.refused(context, arguments)
     }
 }
 
 fn fedctl(playground: &Playground, arguments: &[&str]) -> String {
-    checked(playground.fedctl(arguments), arguments)
-}
-
-#[track_caller]
-fn checked(output: Output, arguments: &[&str]) -> String {
-    let err = String::from_utf8_lossy(&output.stderr);
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {out}{err}");
-    out
-}
-
-fn finish(command: &mut Command, input: &[u8]) -> Output {
-    let mut child = command.spawn().expect("kubectl starts");
-    let mut stdin = child.stdin.take().expect("standard input was piped");
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().expect("kubectl ends");
-    // It may have ended before it read everything.
-    let _ = writer.join().expect("the writer does not panic");
-    output
-}
-
-/// Bytes that no text filter would leave alone.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_u32;
-    let next = move || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state.to_le_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(length).collect()
+    checked(&playground.fedctl(arguments), arguments)
 }
 
 #[test]
@@ -143,13 +95,15 @@ fn kubectl_works_in_every_cell_through_the_hub() {
     contexts_lead_into_clusters_and_cells(&world);
     a_cell_is_its_namespace(&world);
     callers_are_themselves_in_the_member(&world);
-    watches_and_logs_stream(&world);
+    let contexts = &world.contexts;
+    contexts.watches_and_logs_stream("rz02a");
     for transport in ["true", "false"] {
-        commands_run(&world, transport);
-        files_are_copied(&world, transport);
+        contexts.commands_run("rz02a", transport);
+        contexts.files_are_copied("rz02a", transport, &world.kubelet.container());
         ports_are_forwarded(&world, transport);
     }
-    something_is_attached_to(&world);
+    assert!(world.kubelet.log().contains("exec [\"cat\"]"));
+    contexts.something_is_attached_to("rz02a");
     kubeconfigs_are_renewed(&world);
 }
 
@@ -216,107 +170,6 @@ fn callers_are_themselves_in_the_member(world: &World) {
     assert_eq!(myself, "kubernetes-admin");
 }
 
-/// Reads lines of a command that does not end by itself until one holds `last`, then ends it.
-fn lines_until(mut child: Child, last: &str) -> Vec<String> {
-    let output = BufReader::new(child.stdout.take().expect("it was piped"));
-    let (sender, lines) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for line in output.lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    let mut seen = Vec::new();
-    while !seen.last().is_some_and(|line: &String| line.contains(last)) {
-        match lines.recv_timeout(Duration::from_secs(30)) {
-            Ok(line) => seen.push(line),
-            Err(error) => panic!("{error}: no line with {last:?} among {seen:?}"),
-        }
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    seen
-}
-
-fn watches_and_logs_stream(world: &World) {
-    let watch = ["get", "configmaps", "-w", "-o", "name"];
-    let watch = world
-        .command("rz02a", &watch)
-        .spawn()
-        .expect("kubectl starts");
-    world.works("rz02a", &["create", "configmap", "while-watching"]);
-    lines_until(watch, "while-watching");
-    let all = world.works("rz02a", &["logs", "web"]);
-    assert_eq!(all, "web line 1\nweb line 2\nweb line 3\n");
-    let follow = world
-        .command("rz02a", &["logs", "-f", "web"])
-        .spawn()
-        .expect("kubectl starts");
-    assert!(lines_until(follow, "line 8").len() >= 8);
-}
-
-/// `websockets`: whether kubectl speaks WebSocket (`true`) or SPDY (`false`).
-fn exec(world: &World, websockets: &str, arguments: &[&str], input: &[u8]) -> Output {
-    let mut command = world.command("rz02a", arguments);
-    command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", websockets);
-    finish(&mut command, input)
-}
-
-fn commands_run(world: &World, websockets: &str) {
-    let bytes = noise(2 * 1024 * 1024);
-    let echo = exec(
-        world,
-        websockets,
-        &["exec", "-i", "web", "--", "cat"],
-        &bytes,
-    );
-    assert!(
-        echo.status.success(),
-        "{}",
-        String::from_utf8_lossy(&echo.stderr)
-    );
-    assert!(
-        echo.stdout == bytes,
-        "{} of {} bytes came back",
-        echo.stdout.len(),
-        bytes.len()
-    );
-    let script = "echo out; echo err >&2; exit 7";
-    let ended = exec(
-        world,
-        websockets,
-        &["exec", "web", "--", "sh", "-c", script],
-        b"",
-    );
-    assert_eq!(ended.status.code(), Some(7));
-    assert_eq!(ended.stdout, b"out\n");
-    assert!(ended.stderr.starts_with(b"err\n"));
-    assert!(world.kubelet.log().contains("exec [\"cat\"]"));
-}
-
-fn files_are_copied(world: &World, websockets: &str) {
-    let bytes = noise(1024 * 1024);
-    let directory = world.plane.directory();
-    let (local, back) = (directory.join("local"), directory.join("back"));
-    std::fs::write(&local, &bytes).unwrap();
-    let copy = |from: &Path, to: &Path| {
-        let (from, to) = (from.display().to_string(), to.display().to_string());
-        let output = exec(world, websockets, &["cp", &from, &to], b"");
-        checked(output, &["cp", &from, &to]);
-    };
-    copy(&local, Path::new("web:there"));
-    assert!(std::fs::read(world.kubelet.container().join("there")).unwrap() == bytes);
-    copy(Path::new("web:there"), &back);
-    assert!(std::fs::read(&back).unwrap() == bytes);
-}
-
-fn something_is_attached_to(world: &World) {
-    let output = world.output("rz02a", &["attach", "-i", "web"], b"hello\n");
-    let said = checked(output, &["attach"]);
-    assert_eq!(said, "attached\nhello\n");
-}
-
 /// A server that answers everything it got once the client has said that this was all.
 fn repeater() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -335,20 +188,7 @@ fn repeater() -> u16 {
 }
 
 fn ports_are_forwarded(world: &World, websockets: &str) {
-    let target = format!(":{}", repeater());
-    let mut command = world.command("rz02a", &["port-forward", "web", &target]);
-    let mut forward = command
-        .env("KUBECTL_PORT_FORWARD_WEBSOCKETS", websockets)
-        .spawn()
-        .expect("kubectl starts");
-    let mut output = BufReader::new(forward.stdout.take().expect("it was piped"));
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    let port = line
-        .strip_prefix("Forwarding from 127.0.0.1:")
-        .and_then(|rest| rest.split_whitespace().next())
-        .and_then(|port| port.parse::<u16>().ok())
-        .unwrap_or_else(|| panic!("{line}"));
+    let (_forward, port) = world.contexts.forward("rz02a", websockets, repeater());
     // Each is a stream of its own on one upgraded connection; the end of one direction must not end the other.
     for length in [10, 300_000] {
         let bytes = noise(length);
@@ -362,8 +202,6 @@ fn ports_are_forwarded(world: &World, websockets: &str) {
         stream.read_to_end(&mut back).unwrap();
         assert!(back == bytes, "{} of {length} bytes came back", back.len());
     }
-    forward.kill().unwrap();
-    forward.wait().unwrap();
 }
 
 fn kubeconfigs_are_renewed(world: &World) {

@@ -45,18 +45,29 @@ impl ControlPlane {
     /// It does not get ready; the message holds what its programs logged last.
     #[must_use]
     pub fn start(options: Options) -> Option<Self> {
-        let programs = Programs::find(options.controllers)?;
+        Some(Self::start_with(
+            &Programs::find(options.controllers)?,
+            options,
+        ))
+    }
+
+    /// Starts one of given programs.
+    ///
+    /// # Panics
+    /// As [`ControlPlane::start`].
+    #[must_use]
+    pub fn start_with(programs: &Programs, options: Options) -> Self {
         for _ in 1..ATTEMPTS {
             let mut one = Self::prepare(programs.clone(), options.clone());
             match one.try_start() {
-                Ok(()) => return Some(one),
+                Ok(()) => return one,
                 Err(log) if log.contains("address already in use") => {}
                 Err(log) => panic!("the control plane does not start: {log}"),
             }
         }
-        let mut one = Self::prepare(programs, options);
+        let mut one = Self::prepare(programs.clone(), options);
         match one.try_start() {
-            Ok(()) => Some(one),
+            Ok(()) => one,
             Err(log) => panic!("the control plane does not start: {log}"),
         }
     }
@@ -183,6 +194,12 @@ impl ControlPlane {
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// Port of the API server.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Address of etcd, which takes anybody's word: for tests that look at what is stored.

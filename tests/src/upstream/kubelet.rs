@@ -12,6 +12,7 @@ use super::certificates::{Authority, Identity, write};
 use super::programs::upstream_program;
 use crate::guarded::Guarded;
 use crate::kubectl::Kubectl;
+use crate::network::Side;
 use crate::tools::skip;
 use crate::wait::within;
 
@@ -52,6 +53,15 @@ impl StubKubelet {
             process: None,
             directory,
         })
+    }
+
+    /// It will run inside of a network namespace.
+    #[must_use]
+    pub fn inside(self, side: &Side) -> Self {
+        Self {
+            program: side.wrap(&self.program, "upstream/stub-kubelet"),
+            ..self
+        }
     }
 
     /// The flags with which kube-apiserver reaches it.

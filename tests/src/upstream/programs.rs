@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::network::Side;
 use crate::tools::{find_kubectl, skip, target_folder};
 
 /// The upstream programs of a run.
@@ -44,6 +45,19 @@ impl Programs {
                 }
             },
         })
+    }
+
+    /// The same programs, each inside of a network namespace.
+    #[must_use]
+    pub fn inside(&self, side: &Side) -> Self {
+        let wrap = |program: &Path, name: &str| side.wrap(program, &format!("upstream/{name}"));
+        let controllers = self.kube_controller_manager.as_deref();
+        Self {
+            etcd: wrap(&self.etcd, "etcd"),
+            kube_apiserver: wrap(&self.kube_apiserver, "kube-apiserver"),
+            kube_controller_manager: controllers.map(|it| wrap(it, "kube-controller-manager")),
+            kubectl: wrap(&self.kubectl, "kubectl"),
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Hub {
     /// Where our own form keeps its objects, if not in its directory.
     database: Option<DatabaseServer>,
     port: u16,
+    /// More flags for `federation-apiserver serve`.
+    flags: Vec<String>,
     directory: TempDir,
 }
 
@@ -45,6 +47,15 @@ impl Hub {
     /// It does not get ready.
     #[must_use]
     pub fn start(tools: &Tools, kind: HubKind) -> Option<Self> {
+        Self::start_with(tools, kind, &[])
+    }
+
+    /// The same, with more flags for `federation-apiserver serve`.
+    ///
+    /// # Panics
+    /// As [`Hub::start`].
+    #[must_use]
+    pub fn start_with(tools: &Tools, kind: HubKind, flags: &[&str]) -> Option<Self> {
         let directory = tempfile::Builder::new()
             .prefix("koinon-e2e-hub-")
             .tempdir()
@@ -66,6 +77,7 @@ impl Hub {
             host,
             database,
             port: free_port(),
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             directory,
         };
         match kind {
@@ -82,7 +94,8 @@ impl Hub {
             .arg(self.path("data"))
             .arg("--kubeconfig")
             .arg(self.kubeconfig())
-            .arg(format!("--listen=127.0.0.1:{}", self.port));
+            .arg(format!("--listen=127.0.0.1:{}", self.port))
+            .args(&self.flags);
         if let Some(database) = &self.database {
             command.args(["--database-url", &database.create_database()]);
         }
@@ -94,6 +107,23 @@ impl Hub {
             kubectl.attempt(&["get", "--raw", "/readyz"])
         });
         self.apiserver = Some(process);
+    }
+
+    /// Kills `federation-apiserver` between two instructions, and leaves the controller alone.
+    ///
+    /// # Panics
+    /// It is not running.
+    pub fn kill_9(&mut self) {
+        let mut apiserver = self.apiserver.take().expect("a running hub");
+        apiserver.kill_9().expect("a child of ours");
+    }
+
+    /// Starts `federation-apiserver serve` again on the same address and the same SQLite database, and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not get ready.
+    pub fn restart(&mut self) {
+        self.start_apiserver();
     }
 
     fn install(&mut self) {

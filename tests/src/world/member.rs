@@ -41,23 +41,7 @@ impl Member {
             operator: None,
             server,
         };
-        let kubectl = member.kubectl();
-        let definition = Command::new(tools.foo_operator())
-            .arg("--print-crd")
-            .output()
-            .expect("foo-operator starts");
-        let definition = String::from_utf8_lossy(&definition.stdout).into_owned();
-        let apply = ["apply", "-f", "-", "-f", "examples/members/crds"];
-        kubectl
-            .try_with_input(&apply, &definition)
-            .expect("the examples' kinds can be defined");
-        kubectl.run(&[
-            "wait",
-            "--for=condition=Established",
-            "crd",
-            "--all",
-            "--timeout=30s",
-        ]);
+        define_kinds(tools, &member.kubectl());
         Some(member)
     }
 
@@ -126,4 +110,27 @@ impl Member {
             Server::Upstream(plane) => plane.directory(),
         }
     }
+}
+
+/// Defines the kinds of the examples in a member.
+///
+/// # Panics
+/// They are refused.
+pub fn define_kinds(tools: &Tools, kubectl: &Kubectl) {
+    let definition = Command::new(tools.foo_operator())
+        .arg("--print-crd")
+        .output()
+        .expect("foo-operator starts");
+    let definition = String::from_utf8_lossy(&definition.stdout).into_owned();
+    let apply = ["apply", "-f", "-", "-f", "examples/members/crds"];
+    kubectl
+        .try_with_input(&apply, &definition)
+        .expect("the examples' kinds can be defined");
+    kubectl.run(&[
+        "wait",
+        "--for=condition=Established",
+        "crd",
+        "--all",
+        "--timeout=30s",
+    ]);
 }

@@ -11,6 +11,6 @@ mod workspace;
 
 pub use column::{Column, Database, HubKind, MemberKind};
 pub use hub::Hub;
-pub use member::Member;
-pub use start::{LABELS, World};
+pub use member::{Member, define_kinds};
+pub use start::{LABELS, World, configure};
 pub use workspace::{CELLS, Workspace};

@@ -186,8 +186,12 @@ pub(super) fn labels() -> String {
         .join(",")
 }
 
-/// The system's namespace, and a configuration in which nobody waits as long as in production.
-fn configure(hub: &Kubectl) {
+/// Makes the system's namespace, and a configuration in which nobody waits as long as in production. To be done before the controller is
+/// started.
+///
+/// # Panics
+/// They are refused.
+pub fn configure(hub: &Kubectl) {
     let namespace = "kube-federation-system";
     hub.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
     hub.namespace(namespace).apply(&json!({

@@ -2,8 +2,8 @@
 
 use federation_tests::eventually;
 
-use crate::documents::documents;
 use crate::world::{AddOn, SYSTEM};
+use federation_tests::manifests::documents;
 
 #[test]
 fn it_installs_again_and_goes() {

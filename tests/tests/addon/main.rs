@@ -10,7 +10,6 @@
 )]
 
 mod balancer;
-mod documents;
 mod failures;
 mod fake;
 mod helm;
