@@ -29,6 +29,7 @@ pub enum Mode {
 pub(crate) struct TunnelSettings {
     /// Address and port that members' agents connect to, such as 0.0.0.0:8091. Without it there is no tunnel.
     #[arg(
+        id = "tunnel_listen",
         long = "tunnel-listen",
         env = "KOINON_TUNNEL_LISTEN",
         value_name = "ADDRESS:PORT"
@@ -64,7 +65,7 @@ pub(crate) struct TunnelSettings {
     #[arg(long, value_name = "N")]
     pub(crate) server_count: Option<usize>,
     /// As konnectivity-server's, instead of --tunnel-listen.
-    #[arg(long, value_name = "PORT", conflicts_with = "listen")]
+    #[arg(long, value_name = "PORT", conflicts_with = "tunnel_listen")]
     pub(crate) agent_port: Option<u16>,
     /// As konnectivity-server's, with --agent-port [default: 0.0.0.0].
     #[arg(long, value_name = "ADDRESS", requires = "agent_port")]

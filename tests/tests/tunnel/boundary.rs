@@ -42,7 +42,7 @@ fn the_hub_cannot_dial_the_member(world: &Boundary) {
     let there = world.plane.kubectl().output(&asked);
     assert!(there.contains("gitVersion"), "{there}");
     let complaint = world.member_from_the_hub().complaint(&asked);
-    let never_answered = complaint.contains("timeout") || complaint.contains("deadline");
+    let never_answered = complaint.to_lowercase().contains("timeout");
     assert!(never_answered, "{complaint}");
 }
 
@@ -62,6 +62,12 @@ fn arrives(world: &Boundary, cell: &str, wanted: &str) {
     });
 }
 
+fn arrives_everywhere(world: &Boundary, wanted: &str) {
+    for cell in CELLS {
+        arrives(world, cell, wanted);
+    }
+}
+
 fn settings(value: &str) -> Value {
     federated(
         "FederatedConfigMap",
@@ -76,7 +82,7 @@ fn objects_go_to_the_cells_and_their_status_comes_back(world: &Boundary) {
     hub.apply(&settings("1"));
     hub.apply(&federated_foo("foo-01", &CELLS, "jack"));
     counted(&hub, "federatedconfigmap", "settings", 2, 0);
-    CELLS.map(|cell| arrives(world, cell, "1"));
+    arrives_everywhere(world, "1");
     eventually("the operator's word comes back from both cells", || {
         let foo = hub.try_get("federatedfoo", "foo-01")?;
         let told = |cell: &&str| entry(&foo, cell)["remoteStatus"]["happy"] == false;
@@ -140,7 +146,7 @@ fn the_agent_is_killed_and_started(world: &mut Boundary) {
     world.on_hub().apply(&settings("3"));
     world.start_agent();
     world.becomes_ready("its agent was started again");
-    CELLS.map(|cell| arrives(world, cell, "3"));
+    arrives_everywhere(world, "3");
 }
 
 fn the_link_goes_and_comes(world: &Boundary) {
@@ -149,7 +155,7 @@ fn the_link_goes_and_comes(world: &Boundary) {
     world.on_hub().apply(&settings("4"));
     world.network.raise();
     world.becomes_ready("the link came up");
-    CELLS.map(|cell| arrives(world, cell, "4"));
+    arrives_everywhere(world, "4");
     let pods = || {
         let output = world.contexts.output(CELLS[0], &["get", "pods"], b"");
         match output.status.success() {
@@ -164,7 +170,7 @@ fn the_hub_is_killed_and_started(world: &mut Boundary) {
     world.hub.kill_9();
     world.hub.restart();
     world.on_hub().apply(&settings("5"));
-    CELLS.map(|cell| arrives(world, cell, "5"));
+    arrives_everywhere(world, "5");
     world.becomes_ready("the hub was killed and started");
     let pods = world.contexts.works(CELLS[0], &["get", "pods"]);
     assert!(pods.contains("web"));

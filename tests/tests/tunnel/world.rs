@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use federation_tests::contexts::{Contexts, checked};
 use federation_tests::network::{HUB_ADDRESS, Network, TUNNEL_PORT};
 use federation_tests::upstream::{ControlPlane, Options, Programs, StubKubelet};
-use federation_tests::world::{Hub, HubKind, LABELS, configure, define_kinds};
+use federation_tests::world::{Database, Hub, HubKind, LABELS, configure, define_kinds};
 use federation_tests::{Guarded, Kubectl, Tools, eventually, repository, within};
 use serde_json::{Value, json};
 
@@ -183,7 +183,7 @@ fn is_ready(cluster: &Value) -> bool {
 
 fn start_hub(tools: &Tools) -> Option<Hub> {
     let tunnel = format!("--tunnel-listen={HUB_ADDRESS}:{TUNNEL_PORT}");
-    let mut hub = Hub::start_with(tools, HubKind::Ours, &[&tunnel])?;
+    let mut hub = Hub::start_with(tools, HubKind::Ours(Database::Sqlite), &[&tunnel])?;
     configure(&hub.kubectl());
     hub.start_controller();
     Some(hub)
