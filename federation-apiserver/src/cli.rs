@@ -237,7 +237,11 @@ fn failed(error: &dyn std::error::Error, code: u8) -> ExitCode {
     let mut text = format!("error: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
+        let told = cause.to_string();
+        // Errors of others repeat their causes.
+        if !text.ends_with(&told) {
+            text.push_str(&format!(": {told}"));
+        }
         source = cause.source();
     }
     eprintln!("{text}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::start::StartError;
 use crate::local::{Gvr, LocalClient};
@@ -12,6 +13,10 @@ use crate::status::ApiError;
 const CRDS: Gvr<'static> = Gvr::new("apiextensions.k8s.io", "v1", "customresourcedefinitions");
 /// A CRD of ours that is not served after this long never will be.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// So long the store may be away before a start fails: the supervisor would only start the server again.
+const STORE_PATIENCE: Duration = Duration::from_secs(30);
+/// Until a store that is away is asked again.
+const PAUSE: Duration = Duration::from_millis(200);
 /// A write that lost against another one is tried so often.
 const TRIES: usize = 10;
 
@@ -29,7 +34,9 @@ pub(super) async fn crds(client: &LocalClient, crds: &[Value]) -> Result<(), Sta
             what: format!("CustomResourceDefinition {}", object::name(crd)),
             source,
         };
-        ensure(client, crd).await.map_err(failed)?;
+        patiently(async || ensure(client, crd).await)
+            .await
+            .map_err(failed)?;
     }
     for crd in crds {
         let name = object::name(crd);
@@ -37,7 +44,9 @@ pub(super) async fn crds(client: &LocalClient, crds: &[Value]) -> Result<(), Sta
             what: format!("CustomResourceDefinition {name}"),
             source,
         };
-        served(client, name).await.map_err(failed)?;
+        patiently(async || served(client, name).await)
+            .await
+            .map_err(failed)?;
     }
     Ok(())
 }
@@ -45,7 +54,7 @@ pub(super) async fn crds(client: &LocalClient, crds: &[Value]) -> Result<(), Sta
 /// Creates objects that do not exist yet.
 pub(super) async fn objects(client: &LocalClient, objects: &[Value]) -> Result<(), StartError> {
     for object in objects {
-        match create(client, object).await {
+        match patiently(async || create(client, object).await).await {
             Ok(()) => {}
             Err(error) if error.reason == "AlreadyExists" => {}
             Err(source) => {
@@ -57,6 +66,28 @@ pub(super) async fn objects(client: &LocalClient, objects: &[Value]) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Asks again while the store is away.
+async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    let deadline = Instant::now() + STORE_PATIENCE;
+    loop {
+        match ask().await {
+            Err(error) if is_away(&error) && Instant::now() < deadline => {
+                tracing::warn!(%error, "the store is away during the start; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether the store could not answer, or could not in time.
+fn is_away(error: &ApiError) -> bool {
+    matches!(
+        error.code,
+        http::StatusCode::SERVICE_UNAVAILABLE | http::StatusCode::GATEWAY_TIMEOUT
+    )
 }
 
 async fn create(client: &LocalClient, object: &Value) -> Result<(), ApiError> {
@@ -166,5 +197,27 @@ mod tests {
                 "labels": {"a": "1", "b": "2"}, "annotations": {"c": "3"}},
                 "spec": {"new": true}, "status": {"s": 1}})
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_waits_for_a_store_that_is_away_and_for_nothing_else() {
+        let mut asked = 0;
+        let came = patiently(async || {
+            asked += 1;
+            match asked {
+                1 => Err(ApiError::unavailable("away")),
+                2 => Err(ApiError::timeout("unknown", 1)),
+                _ => Ok(asked),
+            }
+        });
+        assert_eq!(came.await.unwrap(), 3);
+        let begun = Instant::now();
+        let away = patiently(async || Err::<(), _>(ApiError::unavailable("away"))).await;
+        assert!(is_away(&away.unwrap_err()));
+        assert!(begun.elapsed() >= STORE_PATIENCE);
+        let begun = Instant::now();
+        let wrong = patiently(async || Err::<(), _>(ApiError::bad_request("wrong"))).await;
+        assert!(!is_away(&wrong.unwrap_err()));
+        assert!(begun.elapsed() < PAUSE);
     }
 }

@@ -7,6 +7,7 @@
 //! `KOINON_KILLS=200 cargo test -p federation-tests --test consistency -- --nocapture`. `KOINON_SEED` makes the same choices again.
 
 mod cluster;
+mod faults;
 mod load;
 mod planted;
 mod recorder;
