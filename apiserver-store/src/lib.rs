@@ -44,7 +44,7 @@ mod tests;
 
 pub use backend::{
     At, Backend, BackendError, Batch, Conflict, Doubt, Head, ListQuery, MemoryBackend, PageLimit,
-    Problem, Sharing, Snapshot, TransactError,
+    Problem, Records, Sharing, Snapshot, TransactError,
 };
 pub use backup::{BackupError, BackupReport, RestoreError, backup, check_backup, restore};
 pub use database::{DatabaseUrl, DatabaseUrlError, OpenBackendError, open_backend};
@@ -57,6 +57,6 @@ pub use seal::{
 };
 pub use sqlite::{SqliteBackend, SqliteOpenError, SqliteOptions};
 pub use store::{
-    ChangeStream, CommitError, CompactError, CompactReport, OpenError, ReadError, ResealError,
-    ResealProgress, Retention, Store, StoreOptions,
+    ChangeStream, CommitError, CompactError, CompactReport, DeleteUnreadableError, OpenError,
+    ReadError, ResealError, ResealProgress, Retention, Store, StoreOptions,
 };

@@ -27,7 +27,7 @@ enum Command {
     ///
     /// Takes the same settings as `serve`. Hubs on a shared database may run. A hub on SQLite must not: have it do this itself then, with
     /// `kubectl create --raw /koinon/v1/rewrite -f /dev/null`.
-    Rewrite(ServeArgs),
+    Rewrite(RewriteArgs),
     /// Write all objects into a file, while hubs on a shared database run. A hub on SQLite must be stopped.
     ///
     /// Sealed objects stay sealed in it: keep the encryption keys too, elsewhere.
@@ -102,6 +102,18 @@ pub struct ServeArgs {
     shutdown_delay_seconds: Option<u64>,
     #[command(flatten)]
     tunnel: TunnelSettings,
+}
+
+/// Flags of `rewrite`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RewriteArgs {
+    /// Instead: delete an object whose value nobody can open any more, because its key is lost, or what is stored is damaged. Name
+    /// it as the hub's error does, such as '/secrets default/words'; may be repeated. Finalizers and what belongs to it are not
+    /// regarded. What can be read, or only waits for a KMS plugin, is not deleted.
+    #[arg(long, value_name = "OBJECT")]
+    delete_unreadable: Vec<String>,
+    #[command(flatten)]
+    settings: ServeArgs,
 }
 
 /// Flags of `backup` and `restore`.
@@ -187,15 +199,19 @@ async fn hub(arguments: ServeArgs) -> ExitCode {
     }
 }
 
-async fn seal_again(arguments: ServeArgs) -> ExitCode {
-    let config = match arguments.into_config() {
+async fn seal_again(arguments: RewriteArgs) -> ExitCode {
+    let config = match arguments.settings.into_config() {
         Ok(config) => config,
         Err(error) => return failed(&error, 2),
     };
     if let Err(error) = logging::init(config.log_format, &config.log) {
         return failed(&*error, 2);
     }
-    match rewrite::rewrite(&config).await {
+    let done = match arguments.delete_unreadable.as_slice() {
+        [] => rewrite::rewrite(&config).await,
+        names => rewrite::delete_unreadable(&config, names).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error, 1),
     }

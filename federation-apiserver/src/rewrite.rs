@@ -1,9 +1,9 @@
-//! The command `rewrite`: seals everything in a database again.
+//! The command `rewrite`: seals everything in a database again, or deletes what nobody can open any more.
 
 use std::io::Write;
 use std::time::Duration;
 
-use apiserver_store::{ResealError, ResealProgress};
+use apiserver_store::{DeleteUnreadableError, ResealError, ResealProgress};
 use tokio::time::Instant;
 
 use crate::config::Config;
@@ -23,6 +23,37 @@ pub(crate) enum RewriteError {
     /// It ended before its end.
     #[error("not everything was sealed again")]
     Reseal(#[source] ResealError),
+    /// An object stays. Those named before it are deleted.
+    #[error("{name} was not deleted")]
+    Delete {
+        /// Which one.
+        name: String,
+        /// Why.
+        #[source]
+        source: DeleteUnreadableError,
+    },
+}
+
+/// Deletes objects that cannot be opened, in the order in which they are named, and tells of each.
+pub(crate) async fn delete_unreadable(
+    config: &Config,
+    names: &[String],
+) -> Result<(), RewriteError> {
+    let (store, _encryption) = open_store(config).await.map_err(RewriteError::Open)?;
+    let mut outcome = Ok(());
+    for name in names {
+        outcome = store.delete_unreadable(name).await.map_err(|source| {
+            let name = name.clone();
+            RewriteError::Delete { name, source }
+        });
+        if outcome.is_err() {
+            break;
+        }
+        // Nobody may be listening, which changes nothing.
+        let _ = writeln!(std::io::stdout(), "deleted {name}");
+    }
+    store.close().await;
+    outcome
 }
 
 /// Seals everything again. Tells its progress on standard error and its outcome on standard output.

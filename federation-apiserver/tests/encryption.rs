@@ -253,6 +253,32 @@ fn a_fresh_hub_leaves_no_byte_of_a_secret_on_its_disk() {
     ] {
         assert!(last.contains(part), "{last}");
     }
+
+    // The way out, if the key is lost: only for what really cannot be read.
+    let give_up = |config: Option<&Path>, name: &str| {
+        let mut command = hub.command("rewrite", config);
+        command
+            .args(["--delete-unreadable", name])
+            .output()
+            .unwrap()
+    };
+    for (config, name, why) in [
+        (None, "/secrets default/kept", "can be read"),
+        (
+            Some(&*other),
+            "/secrets default/other",
+            "there is no object",
+        ),
+    ] {
+        let output = give_up(config, name);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains(why), "{text}");
+    }
+    let output = give_up(Some(&other), "/secrets default/kept");
+    assert!(output.status.success(), "{output:?}");
+    hub.start(Some(&other));
+    assert_eq!(hub.works("get secrets -o name", ""), "");
+    hub.works("get configmap seen", "");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::stream;
+use futures::{TryStreamExt, stream};
 
 use super::{
-    At, Backend, BackendError, Batch, Head, JUMP, ListQuery, PageLimit, Snapshot, TransactError,
+    At, Backend, BackendError, Batch, Head, JUMP, ListQuery, PageLimit, Records, Snapshot,
+    TransactError,
 };
 use crate::{Change, Key, Page, Record, Revision};
 
@@ -118,15 +119,19 @@ impl Backend for MemoryBackend {
         Ok(state.head())
     }
 
-    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+    async fn fill(&self, head: Head, records: Records) -> Result<bool, BackendError> {
+        if self.state().revision != Revision::ZERO {
+            return Ok(false);
+        }
+        let records: Vec<Record> = records.try_collect().await?;
         let mut state = self.state();
         if state.revision != Revision::ZERO {
             return Ok(false);
         }
-        state.objects = records
+        let keyed = records
             .into_iter()
-            .map(|record| (record.key.clone(), record))
-            .collect();
+            .map(|record| (record.key.clone(), record));
+        state.objects = keyed.collect();
         (state.revision, state.compacted) = (head.revision, head.compacted);
         state.jumps = head.epoch.saturating_sub(1);
         Ok(true)

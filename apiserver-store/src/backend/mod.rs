@@ -97,11 +97,14 @@ pub struct ListQuery<'a> {
     pub at: Revision,
 }
 
+/// Records as they come, until the end or an error.
+pub type Records = BoxStream<'static, Result<Record, BackendError>>;
+
 /// All current records, consistent with each other and with the revision.
 pub struct Snapshot {
     /// The revision that the records show.
     pub revision: Revision,
-    records: BoxStream<'static, Result<Record, BackendError>>,
+    records: Records,
 }
 
 impl Snapshot {
@@ -222,13 +225,11 @@ pub trait Backend: Send + Sync + 'static {
     }
 
     /// Fills an empty store with these records, in key order, and sets its head, in one transaction; false, and
-    /// nothing is changed, if it is not empty. Their revisions are below the head's.
-    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
-        let what = format!(
-            "cannot restore {} objects at {}",
-            records.len(),
-            head.revision
-        );
+    /// nothing is changed, if it is not empty. Their revisions are below the head's. Nothing is changed either
+    /// if one of them is an error, which is returned. Keeps no more of them in memory than go into one statement.
+    async fn fill(&self, head: Head, records: Records) -> Result<bool, BackendError> {
+        drop(records);
+        let what = format!("cannot restore objects at {}", head.revision);
         Err(BackendError::new(Problem::Other, what))
     }
 

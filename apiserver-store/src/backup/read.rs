@@ -4,12 +4,14 @@ use std::{
     fs::File,
     io::{self, BufReader, Read},
     path::Path,
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use futures::{StreamExt, stream};
 use ring::digest::{Context, SHA256};
 
 use super::{BackupReport, END, MAGIC, RECORD, RestoreError};
-use crate::{Backend, Head, Key, Record, Revision, backend::JUMP};
+use crate::{Backend, BackendError, Head, Key, Problem, Record, Records, Revision, backend::JUMP};
 
 /// Reads a backup to its end and says what is in it.
 ///
@@ -34,16 +36,37 @@ pub async fn restore(backend: &dyn Backend, file: &Path) -> Result<BackupReport,
         compacted: start,
         epoch: report.epoch + 1,
     };
-    let mut reader = Reader::open(file)?;
-    let mut records = Vec::new();
-    while let Some(record) = reader.next()? {
-        records.push(record);
+    let broken = Arc::new(Mutex::new(None));
+    let filled = backend.fill(head, records(Reader::open(file)?, broken.clone()));
+    match (filled.await, take(&broken)) {
+        (_, Some(error)) => Err(error),
+        (Ok(true), None) => Ok(report),
+        (Ok(false), None) => Err(RestoreError::NotEmpty),
+        (Err(error), None) => Err(error.into()),
     }
-    if backend.fill(head, records).await? {
-        Ok(report)
-    } else {
-        Err(RestoreError::NotEmpty)
-    }
+}
+
+/// The reason why a file could not be read to its end.
+type Broken = Arc<Mutex<Option<RestoreError>>>;
+
+/// The objects as they are read. Ends well only at the end of an intact backup, however it was when it was checked.
+fn records(reader: Reader, broken: Broken) -> Records {
+    let next = |(mut reader, broken): (Reader, Broken)| async {
+        let record = match reader.next() {
+            Ok(record) => Ok(record?),
+            Err(error) => {
+                *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Err(BackendError::new(Problem::Other, "the backup breaks off"))
+            }
+        };
+        Some((record, (reader, broken)))
+    };
+    stream::unfold((reader, broken), next).boxed()
+}
+
+fn take(broken: &Broken) -> Option<RestoreError> {
+    let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
+    broken.take()
 }
 
 struct Reader {

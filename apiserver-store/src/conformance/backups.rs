@@ -1,8 +1,11 @@
 //! Checks of backup and restore.
 
+use futures::{StreamExt, stream};
+
 use super::{Fixture, open, options, put, write_some};
 use crate::{
-    Backend, Expect, Key, ReadError, RestoreError, Revision, Store, backup, check_backup, restore,
+    Backend, BackendError, Expect, Head, Key, Problem, ReadError, Record, RestoreError, Revision,
+    Store, backup, check_backup, restore,
 };
 
 /// All objects come back as they were, in a new epoch that no client of the old one can take for its own; a
@@ -73,4 +76,37 @@ pub async fn a_backup_is_restored_far_ahead<F: Fixture>() {
         .expect("creates");
     assert_eq!(next, start.next());
     store.close().await;
+}
+
+/// A restore that breaks off has changed nothing, and can be begun anew.
+pub async fn a_restore_happens_wholly_or_not_at_all<F: Fixture>() {
+    let target = F::new().await;
+    let backend = target.open().await;
+    let head = Head {
+        revision: Revision::new(1000),
+        compacted: Revision::new(1000),
+        epoch: 2,
+    };
+    let record = |number: u64| Record {
+        key: Key::new("/configmaps", "default", format!("{number:04}")),
+        value: vec![b'x'; 1000].into(),
+        revision: Revision::new(number),
+        create_revision: Revision::new(number),
+    };
+    let broken = move |number| match number {
+        200 => Err(BackendError::new(Problem::Other, "the file ends")),
+        _ => Ok(record(number)),
+    };
+    let filled = backend.fill(head, stream::iter((1..=300).map(broken)).boxed());
+    assert!(filled.await.is_err());
+    let found = backend.head().await.expect("readable");
+    assert_eq!(found.revision, Revision::ZERO);
+    let records = backend.load().await.expect("loads").collect().await;
+    assert!(records.expect("loads").is_empty());
+    let whole = stream::iter((1..=300).map(move |number| Ok(record(number))));
+    assert!(backend.fill(head, whole.boxed()).await.expect("restores"));
+    assert_eq!(backend.head().await.expect("readable"), head);
+    let records = backend.load().await.expect("loads").collect().await;
+    assert_eq!(records.expect("loads").len(), 300);
+    backend.close().await.expect("closes");
 }

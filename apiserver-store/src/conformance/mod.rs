@@ -77,6 +77,7 @@ macro_rules! conformance_suite {
             a_reopened_store_goes_on_where_it_was,
             closing_carries_out_what_is_queued,
             a_backup_is_restored_far_ahead,
+            a_restore_happens_wholly_or_not_at_all,
         }
     };
     (@checks $fixture:ty: $($check:ident,)*) => {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use futures::{StreamExt, stream};
+
 use super::{
     dialect::Dialect,
     link::Link,
     statement::{Statement, Value},
 };
 use crate::{
-    BackendError, Batch, Change, ChangeKind, Key, Record, Revision,
+    BackendError, Batch, Change, ChangeKind, Key, Record, Records, Revision,
     backend::{RowReader, ValueCodec, kind_to_sql, to_sql},
 };
 
@@ -101,15 +103,17 @@ impl Applying<'_> {
             .iter()
             .filter_map(|change| change.record())
             .collect();
-        self.put_records(&records).await
+        self.put_all(stream::iter(records.into_iter().map(Ok)).boxed())
+            .await
     }
 
-    /// Writes objects as they are, over what is there.
-    pub(super) async fn put_records(&mut self, records: &[Record]) -> Result<(), BackendError> {
+    /// Writes objects as they are, over what is there, as they come.
+    pub(super) async fn put_all(&mut self, mut records: Records) -> Result<(), BackendError> {
         const INSERT: &str =
             "INSERT INTO store_obj (resource, namespace, name, rv, create_rv, value) VALUES ";
         let mut rows = Rows::new(INSERT, self.dialect.or_replace(), self.bytes);
-        for record in records {
+        while let Some(record) = records.next().await {
+            let record = record?;
             let value = self.values.encode(&record.key, &record.value);
             let weight = value.len();
             let row = [

@@ -30,7 +30,7 @@ use async_trait::async_trait;
 
 use self::dialect::Dialect;
 use crate::{
-    At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, Page, PageLimit, Record,
+    At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, Page, PageLimit, Records,
     Revision, Sharing, Snapshot, TransactError,
 };
 
@@ -80,7 +80,7 @@ impl Backend for RemoteBackend {
         self.leave_behind(told).await
     }
 
-    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+    async fn fill(&self, head: Head, records: Records) -> Result<bool, BackendError> {
         self.fill_empty(head, records).await
     }
 

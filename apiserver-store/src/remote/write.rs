@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{RemoteBackend, apply::Applying, connect::Held, dialect::Dialect, link::Row};
 use crate::{
-    BackendError, Batch, Head, Problem, Record, Revision, TransactError,
+    BackendError, Batch, Head, Problem, Records, Revision, TransactError,
     backend::{Cells, JUMP, damaged, revision, to_sql},
 };
 
@@ -136,7 +136,7 @@ impl RemoteBackend {
     pub(super) async fn fill_empty(
         &self,
         head: Head,
-        records: Vec<Record>,
+        records: Records,
     ) -> Result<bool, BackendError> {
         let mut held = self.writers.hold().await?;
         if self.begin(&mut held).await? != Revision::ZERO {
@@ -151,7 +151,7 @@ impl RemoteBackend {
             bytes: self.statement_bytes,
             tag: 0,
         };
-        applying.put_records(&records).await?;
+        applying.put_all(records).await?;
         let Head {
             revision,
             compacted,

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::Seals;
 use crate::{
-    At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, Page, PageLimit, Record,
+    At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, Page, PageLimit, Records,
     Revision, Sharing, Snapshot, TransactError,
 };
 
@@ -54,7 +54,7 @@ impl Backend for Opened {
         self.inner.jump(told).await
     }
 
-    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+    async fn fill(&self, head: Head, records: Records) -> Result<bool, BackendError> {
         self.inner.fill(head, records).await
     }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    At, Backend, BackendError, Batch, Change, Head, ListQuery, Page, PageLimit, Record, Revision,
+    At, Backend, BackendError, Batch, Change, Head, ListQuery, Page, PageLimit, Records, Revision,
     Snapshot, TransactError,
 };
 
@@ -44,7 +44,7 @@ impl Backend for SqliteBackend {
         self.leave_behind(told).await
     }
 
-    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+    async fn fill(&self, head: Head, records: Records) -> Result<bool, BackendError> {
         self.fill_empty(head, records).await
     }
 

@@ -1,11 +1,12 @@
 //! Writing: the one connection, its transactions, and what to do when they fail.
 
+use futures::StreamExt;
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::MutexGuard;
 
 use super::{SqliteBackend, apply::apply_batch, error::failed_commit, open::connect_writer, rows};
 use crate::{
-    BackendError, Batch, Head, Record, Revision, TransactError,
+    BackendError, Batch, Head, Record, Records, Revision, TransactError,
     backend::{JUMP, to_sql},
 };
 
@@ -92,7 +93,7 @@ impl SqliteBackend {
     pub(super) async fn fill_empty(
         &self,
         head: Head,
-        records: Vec<Record>,
+        mut records: Records,
     ) -> Result<bool, BackendError> {
         let mut held = self.hold_writer().await?;
         let mut tx = begin(held.connection()).await?;
@@ -101,13 +102,13 @@ impl SqliteBackend {
             held.keep();
             return Ok(false);
         }
-        for Record {
-            key,
-            value,
-            revision,
-            create_revision,
-        } in records
-        {
+        while let Some(record) = records.next().await {
+            let Record {
+                key,
+                value,
+                revision,
+                create_revision,
+            } = record?;
             sqlx::query(
                 "INSERT INTO obj (resource, namespace, name, rv, create_rv, value)
                  VALUES (?, ?, ?, ?, ?, ?)",

@@ -18,6 +18,7 @@ mod reseal;
 mod retention;
 mod settle;
 mod stream;
+mod unreadable;
 mod writer;
 
 pub use compactor::CompactReport;
@@ -26,3 +27,4 @@ pub use handle::Store;
 pub use options::{Retention, StoreOptions};
 pub use reseal::{ResealError, ResealProgress};
 pub use stream::ChangeStream;
+pub use unreadable::DeleteUnreadableError;

@@ -4,6 +4,7 @@ mod crash;
 mod faults;
 mod memory;
 mod remote;
+mod restore;
 mod retention;
 mod sqlite;
 

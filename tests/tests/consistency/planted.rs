@@ -12,7 +12,7 @@ use apiserver::seams::Seams;
 use apiserver::{Certificates, Server, ServerHandle};
 use apiserver_store::{
     At, Backend, BackendError, Batch, Change, Doubt, Head, ListQuery, MemoryBackend, Page,
-    PageLimit, Record, Revision, Sharing, Snapshot, Store, StoreOptions, TransactError,
+    PageLimit, Record, Records, Revision, Sharing, Snapshot, Store, StoreOptions, TransactError,
 };
 use async_trait::async_trait;
 use federation_tests::Moments;
@@ -97,7 +97,7 @@ impl Backend for Planted {
         self.inner.jump(told).await
     }
 
-    async fn fill(&self, head: Head, records: Vec<Record>) -> Result<bool, BackendError> {
+    async fn fill(&self, head: Head, records: Records) -> Result<bool, BackendError> {
         self.inner.fill(head, records).await
     }
 

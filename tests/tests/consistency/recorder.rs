@@ -1,15 +1,17 @@
 //! Where everything that happens to the clients is written down.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use federation_tests::history::{Call, History, Operation, Time, Watch};
+use federation_tests::history::{Call, History, Operation, Outcome, Time, Watch};
 
 /// Shared by all clients: one clock, one book.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     start: Instant,
     book: Mutex<Book>,
+    acknowledged: AtomicUsize,
 }
 
 /// What was written down.
@@ -30,6 +32,7 @@ impl Recorder {
         Self {
             start: Instant::now(),
             book: Mutex::default(),
+            acknowledged: AtomicUsize::new(0),
         }
     }
 
@@ -41,12 +44,24 @@ impl Recorder {
     /// Writes down what came of a request that was sent at `start` and is over now.
     pub(crate) fn record(&self, client: &str, start: Time, call: Call) {
         let end = self.now();
+        if let Call::Write {
+            outcome: Outcome::Done(_),
+            ..
+        } = call
+        {
+            self.acknowledged.fetch_add(1, Ordering::AcqRel);
+        }
         self.book().history.operations.push(Operation {
             client: client.to_owned(),
             start,
             end,
             call,
         });
+    }
+
+    /// How many writes were acknowledged so far.
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.acknowledged.load(Ordering::Acquire)
     }
 
     /// Writes down a watch that is over.

@@ -41,7 +41,8 @@ pub(crate) fn run(engine: Option<Engine>) {
     let begun = Instant::now();
     let runtime = Runtime::new().expect("a runtime");
     let crowd = runtime.block_on(Crowd::start(&cluster.kubeconfigs(), &moments));
-    let done = trouble::make(&mut cluster, &mut moments, kills);
+    let progress = || crowd.recorder.acknowledged();
+    let done = trouble::make(&mut cluster, &mut moments, kills, &progress);
     let book = runtime.block_on(crowd.finish());
     let told = format!("{name}, seed {seed}");
     let (summary, book) = judge(book, &told);
@@ -52,7 +53,7 @@ pub(crate) fn run(engine: Option<Engine>) {
         book.expired
     );
     assert!(done.kills >= kills);
-    let enough = 10 * kills;
+    let enough = 4 * kills;
     assert!(summary.acknowledged > enough, "{told}: {summary}");
     for hub in &mut cluster.hubs {
         hub.stop();

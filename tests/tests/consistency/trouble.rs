@@ -11,6 +11,11 @@ use crate::cluster::Cluster;
 /// A hub that is not ready after this will never be.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Writes between two pieces of trouble.
+const STEP: usize = 6;
+/// The last piece may well keep everybody from working: then the next one comes all the same.
+const STEP_PATIENCE: Duration = Duration::from_secs(4);
+
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Done {
@@ -39,11 +44,18 @@ impl fmt::Display for Done {
     }
 }
 
-/// Kills hubs until there were `kills`, with everything else in between; at the end all are running.
-pub(crate) fn make(cluster: &mut Cluster, moments: &mut Moments, kills: usize) -> Done {
+/// Kills hubs until there were `kills`, with everything else in between; at the end all are running. `progress` counts what the
+/// clients get done.
+pub(crate) fn make(
+    cluster: &mut Cluster,
+    moments: &mut Moments,
+    kills: usize,
+    progress: &dyn Fn() -> usize,
+) -> Done {
     let mut done = Done::default();
     while done.kills < kills {
         some_hub_serves(cluster);
+        something_is_done(progress);
         sleep(Duration::from_millis(moments.next(900)));
         match moments.next(16) {
             0 | 1 if cluster.restart_database() => done.restarts += 1,
@@ -79,7 +91,15 @@ fn pick(cluster: &Cluster, moments: &mut Moments) -> usize {
     *moments.pick(&places)
 }
 
-/// Lets somebody get work done between two kills.
+/// Waits, but not for ever, until clients got something done: a busy machine must not make a run without contents.
+fn something_is_done(progress: &dyn Fn() -> usize) {
+    let (begun, before) = (Instant::now(), progress());
+    while progress() < before + STEP && begun.elapsed() < STEP_PATIENCE {
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until there is a hub that clients can reach.
 fn some_hub_serves(cluster: &mut Cluster) {
     let begun = Instant::now();
     while !cluster.hubs.iter().any(|hub| hub.is_ready()) {

@@ -3,7 +3,7 @@
 use futures::{StreamExt, future::join_all};
 
 use super::*;
-use crate::{Backend, CommitError, PageLimit, ResealError, tests::block_on};
+use crate::{Backend, CommitError, DeleteUnreadableError, PageLimit, ResealError, tests::block_on};
 
 /// The ways in which values are stored now, of current records and of the log.
 async fn forms(directory: &Path) -> Vec<String> {
@@ -144,6 +144,39 @@ fn resealing_tells_what_cannot_be_opened_and_does_the_rest() {
     });
     let forms = block_on(forms(directory.path()));
     assert_eq!(forms, ["aesgcm:v1:lost", "aesgcm:v1:new", "aesgcm:v1:old"]);
+}
+
+#[tokio::test]
+async fn only_what_nobody_can_open_is_deleted_unread() {
+    let directory = tempfile::tempdir().unwrap();
+    let seals = Seals::new(for_secrets(&[aes_gcm(&["lost"])]));
+    let store = open_sqlite(directory.path(), seals.clone()).await;
+    let lost = store
+        .commit(put(secret("lost"), Expect::Absent, "1"))
+        .await
+        .unwrap();
+    let again = put(secret("lost"), Expect::Revision(lost), "2");
+    store.commit(again).await.unwrap();
+    let name = secret("lost").to_string();
+    let readable = store.delete_unreadable(&name).await;
+    assert!(matches!(readable, Err(DeleteUnreadableError::Readable(_))));
+    seals.replace(for_secrets(&[aes_gcm(&["new"])]));
+    store
+        .commit(put(secret("kept"), Expect::Absent, "3"))
+        .await
+        .unwrap();
+    let missing = store.delete_unreadable("/secrets default/other").await;
+    assert!(matches!(missing, Err(DeleteUnreadableError::Missing(_))));
+    assert!(store.load().await.unwrap().collect().await.is_err());
+    store.delete_unreadable(&name).await.unwrap();
+    assert_eq!(all(&store).await, [("kept".to_owned(), "3".into())]);
+    // Whoever follows from now on meets nothing of it.
+    let kept = put(secret("next"), Expect::Absent, "4");
+    let next = store.commit(kept).await.unwrap();
+    let mut changes = store.changes(store.compacted()).await.unwrap();
+    let batch = changes.next().await.unwrap().unwrap();
+    assert_eq!(batch[0].revision, next);
+    store.close().await;
 }
 
 #[tokio::test]

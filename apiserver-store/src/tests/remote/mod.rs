@@ -13,7 +13,7 @@ use crate::{
     database::{DatabaseUrl, remote_options},
 };
 
-async fn backend(url: &str) -> RemoteBackend {
+pub(super) async fn backend(url: &str) -> RemoteBackend {
     let url: DatabaseUrl = url.parse().unwrap();
     RemoteBackend::open(remote_options(&url).unwrap())
         .await
