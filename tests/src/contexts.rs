@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -156,9 +156,12 @@ impl Contexts {
             .spawn()
             .expect("kubectl starts");
         let mut output = BufReader::new(child.stdout.take().expect("it was piped"));
-        let forward = Forward(child);
         let mut line = String::new();
         output.read_line(&mut line).expect("a line");
+        let forward = Forward {
+            child,
+            _output: output,
+        };
         let port = line
             .strip_prefix("Forwarding from 127.0.0.1:")
             .and_then(|rest| rest.split_whitespace().next())
@@ -185,12 +188,16 @@ impl Contexts {
 
 /// A running `kubectl port-forward`; dropping it ends it.
 #[derive(Debug)]
-pub struct Forward(Child);
+pub struct Forward {
+    child: Child,
+    /// It has more to say, and ends when nobody is there to hear it.
+    _output: BufReader<ChildStdout>,
+}
 
 impl Drop for Forward {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

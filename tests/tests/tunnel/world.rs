@@ -56,7 +56,9 @@ impl Boundary {
         kubelet.join("n1", &plane.kubectl());
         define_kinds(&there, &plane.kubectl());
         let mut operator = Command::new(there.foo_operator());
-        operator.env("KUBECONFIG", plane.kubeconfig());
+        operator
+            .env("KUBECONFIG", plane.kubeconfig())
+            .stderr(std::fs::File::create(plane.directory().join("foo-operator.log")).unwrap());
         let operator = Guarded::start(&mut operator, plane.directory()).unwrap();
         let pod = join(&here, &hub, &plane);
         let kubeconfig = hub.directory().join("all.kubeconfig");

@@ -53,7 +53,7 @@ impl Tools {
             },
         };
         upstream_programs(workspace)?;
-        databases()?;
+        packages()?;
         let skip_log = workspace.target.join("xtask-skipped-tests.log");
         fs::create_dir_all(&workspace.target).context("make the target folder")?;
         let table = workspace.target.join("xtask-suite.tsv");
@@ -113,11 +113,13 @@ fn first_on_path(program: &Path) -> OsString {
     env::join_paths(folders.chain(env::split_paths(&path))).unwrap_or(path)
 }
 
-/// Makes sure of the database servers in CI, with Debian's packages; elsewhere says which are missing. Tests start their own.
-fn databases() -> Result<()> {
+/// Makes sure of the database servers in CI, and of `ip` for network namespaces, with Debian's packages; elsewhere says which are missing.
+/// Tests start their own servers and make their own namespaces, the latter as root.
+fn packages() -> Result<()> {
     let missing: Vec<&str> = [
         ("postgresql", "/usr/lib/postgresql"),
         ("mariadb-server", "/usr/sbin/mariadbd"),
+        ("iproute2", "/usr/sbin/ip"),
     ]
     .into_iter()
     .filter(|(_, found)| !Path::new(found).exists())
