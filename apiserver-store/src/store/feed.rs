@@ -159,7 +159,9 @@ impl Recent {
         self.changes += changes.len();
         self.bytes += bytes;
         self.batches.push_back(changes.clone());
-        while self.changes > options.live_changes || self.bytes > options.live_bytes {
+        while (self.changes > options.live_changes || self.bytes > options.live_bytes)
+            && self.batches.len() > 1
+        {
             let Some(oldest) = self.batches.pop_front() else {
                 break;
             };

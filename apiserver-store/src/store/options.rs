@@ -16,7 +16,7 @@ pub struct StoreOptions {
     pub queue: usize,
     /// So many recent changes are kept in memory for change streams; slower streams read the log.
     pub live_changes: usize,
-    /// The recent changes in memory together weigh at most so many bytes.
+    /// The recent changes in memory together weigh at most so many bytes, or are the newest batch alone.
     pub live_bytes: usize,
     /// How long callers wait while the outcome of their transaction is being found out, before they are told
     /// that it is unknown. The finding out goes on after that.
@@ -33,8 +33,8 @@ impl Default for StoreOptions {
             max_batch: 64,
             max_batch_bytes: 8 << 20,
             queue: 1024,
-            live_changes: 8192,
-            live_bytes: 16 << 20,
+            live_changes: 2048,
+            live_bytes: 4 << 20,
             settle_patience: Duration::from_secs(5),
             retention: Some(Retention::default()),
             seals: Seals::default(),

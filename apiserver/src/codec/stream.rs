@@ -26,6 +26,7 @@ pub(super) fn lines(
     shape: Shape,
 ) -> BoxStream<'static, Bytes> {
     let writer = Writer {
+        as_stored: (!kind.is_custom()).then(|| kind.api_version(&version)),
         api,
         kind,
         version,
@@ -53,6 +54,8 @@ struct Writer {
     kind: Arc<Kind>,
     version: Arc<str>,
     shape: Shape,
+    /// Objects that are stored at this version go out as they are.
+    as_stored: Option<String>,
     printer: Option<Printer>,
 }
 
@@ -84,7 +87,11 @@ impl Writer {
         } else {
             revision
         };
-        let bytes = object_bytes(&self.api, &self.kind, &self.version, &object, revision).await?;
+        let as_stored = self.as_stored.as_ref() == Some(&object.api_version);
+        let bytes = match as_stored && object.revision == revision {
+            true => object.bytes.clone(),
+            false => object_bytes(&self.api, &self.kind, &self.version, &object, revision).await?,
+        };
         if self.shape == Shape::Whole {
             return Ok(frame(event, &bytes));
         }

@@ -12,11 +12,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::tls::Tls;
+use super::gather::Gather;
+use super::tls::{HTTP2, Tls};
 use crate::auth::{ClientCertificate, x509};
 use crate::http::{Body, BoxError, Front};
 use crate::seams::Seams;
@@ -130,9 +132,23 @@ impl Connection {
             Err(_) => return,
         };
         let now = u64::try_from(self.seams.now().as_second()).unwrap_or(0);
-        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let certificate: Arc<ClientCertificate> =
-            Arc::new(x509::judge(chain, &self.tls.clients, now));
+        let session = stream.get_ref().1;
+        let chain = session.peer_certificates().unwrap_or_default();
+        let certificate = Arc::new(x509::judge(chain, &self.tls.clients, now));
+        if session.alpn_protocol() == Some(HTTP2) {
+            self.talk(Gather::new(stream), certificate, watcher).await;
+        } else {
+            self.talk(stream, certificate, watcher).await;
+        }
+    }
+
+    /// Answers requests until one of both sides has enough.
+    async fn talk(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        certificate: Arc<ClientCertificate>,
+        watcher: hyper_util::server::graceful::Watcher,
+    ) {
         let front = self.front;
         let service = service_fn(move |request: http::Request<Incoming>| {
             let request = request.map(|body: Incoming| {

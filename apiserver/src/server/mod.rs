@@ -6,6 +6,7 @@ mod builder;
 mod certificates;
 mod controllers;
 mod files;
+mod gather;
 mod handle;
 mod install;
 mod kubeconfig;

@@ -14,6 +14,9 @@ use rustls::{
     DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
 };
 
+/// HTTP/2, as TLS calls it.
+pub(crate) const HTTP2: &[u8] = b"h2";
+
 /// What connections are accepted with.
 #[derive(Debug)]
 pub(crate) struct Tls {
@@ -64,7 +67,7 @@ impl Tls {
             .map_err(TlsError::Versions)?
             .with_client_cert_verifier(Arc::new(Deferred(clients.clone())))
             .with_cert_resolver(current.clone());
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             config: Arc::new(config),
             clients,

@@ -1,13 +1,14 @@
 //! One watch in progress: the initial objects, then events, until something ends it.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use apiserver_store::ChangeKind;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::options::WatchOptions;
 use super::reply::WatchItem;
@@ -70,6 +71,10 @@ pub(super) struct Session {
     next_bookmark: Instant,
     deadline: Instant,
     ending: CancellationToken,
+    /// Done when `ending` is cancelled. This and the next one are waited for with every event, so they are not made anew each time.
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Done when a bookmark is due, or at the deadline.
+    alarm: Pin<Box<Sleep>>,
     kinds: watch::Receiver<u64>,
 }
 
@@ -85,8 +90,11 @@ impl Session {
             Some(snapshot) => Phase::Initial(snapshot, None),
             None => Phase::Live,
         };
+        let ending = api.cache.watches_end();
         Self {
-            ending: api.cache.watches_end(),
+            ended: Box::pin(ending.clone().cancelled_owned()),
+            alarm: Box::pin(sleep_until(deadline)),
+            ending,
             kinds: api.registry.changes(),
             api,
             scope,
@@ -156,22 +164,24 @@ impl Session {
     }
 
     async fn wait(&mut self) -> Wake {
-        let bookmark = async {
-            if self.bookmarks {
-                sleep_until(self.next_bookmark).await;
-            } else {
-                std::future::pending::<()>().await;
-            }
+        let due = match self.bookmarks {
+            true => self.next_bookmark.min(self.deadline),
+            false => self.deadline,
         };
+        if self.alarm.deadline() != due {
+            self.alarm.as_mut().reset(due);
+        }
         tokio::select! {
             biased;
-            () = self.ending.cancelled() => Wake::End,
-            () = sleep_until(self.deadline) => Wake::End,
+            () = self.ended.as_mut() => Wake::End,
+            () = self.alarm.as_mut() => match due == self.deadline {
+                true => Wake::End,
+                false => Wake::Bookmark,
+            },
             changed = self.kinds.changed() => match changed {
                 Ok(()) => Wake::KindChanged,
                 Err(_) => Wake::End,
             },
-            () = bookmark => Wake::Bookmark,
             events = self.watcher.next() => events.map_or(Wake::End, Wake::Events),
         }
     }
@@ -216,7 +226,12 @@ impl Session {
             let namespace = self.scope.namespace.as_deref();
             namespace.is_none_or(|ns| *event.object.key.namespace == *ns)
         };
-        let events: Vec<&Arc<Event>> = events.iter().filter(ours).collect();
+        let events = events.iter().filter(ours);
+        if self.scope.selector.is_empty() {
+            let items = events.filter_map(|event| item(event, event.previous.as_ref(), true));
+            return Ok(items.collect());
+        }
+        let events: Vec<&Arc<Event>> = events.collect();
         let after: Vec<Arc<Obj>> = events.iter().map(|e| e.object.clone()).collect();
         let before: Vec<Arc<Obj>> = events.iter().filter_map(|e| e.previous.clone()).collect();
         let after = self.judge(&after).await?;
