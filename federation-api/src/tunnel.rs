@@ -38,6 +38,11 @@ pub const BOOTSTRAP_EXPIRES: &str = "expires";
 /// Key: hash of the key that has used the token, in hexadecimal digits. Absent while it is free.
 pub const BOOTSTRAP_USED_BY: &str = "used-by";
 
+/// What the Lease of one of several processes of the hub is called, before the process's name.
+pub const PEER_LEASE_PREFIX: &str = "koinon-hub-";
+/// On such a Lease: where the other processes reach the tunnel of this one, `host:port`.
+pub const PEER_ADDRESS: &str = "koinon.io/tunnel-peer-address";
+
 /// On a `KubeFedCluster`: agents' certificates with these serial numbers (hexadecimal digits, comma-separated) are worth nothing any more.
 pub const REVOKED_SERIALS: &str = "koinon.io/revoked-certificates";
 /// On a `KubeFedCluster`: agents' certificates that were issued before this moment (RFC 3339) are worth nothing any more.

@@ -1,5 +1,6 @@
 //! A hub from its settings to its end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use apiserver_store::{
     BackendError, OpenBackendError, OpenError, Store, StoreOptions, open_backend,
 };
 
+use federation_tunnel::HostPort;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
@@ -51,7 +53,7 @@ pub enum ServeError {
     Start(#[source] StartError),
     /// The tunnel's port cannot be listened on.
     #[error("{0} cannot be listened on for agents")]
-    TunnelPort(std::net::SocketAddr, #[source] std::io::Error),
+    TunnelPort(SocketAddr, #[source] std::io::Error),
     /// The tunnel does not come up.
     #[error("the tunnel cannot be opened")]
     Tunnel(#[source] TunnelError),
@@ -149,6 +151,7 @@ async fn open_tunnel(
     let options = TunnelOptions {
         advertise: tunnel.advertise,
         server_count: tunnel.server_count,
+        peer_address: peer_address(config, tunnel.peer_address, listener.local_addr().ok()),
         fronts: tunnel.fronts,
         ..TunnelOptions::new(&name)
     };
@@ -156,6 +159,27 @@ async fn open_tunnel(
         .await
         .map(Some)
         .map_err(ServeError::Tunnel)
+}
+
+/// Where other processes of the hub reach this one's tunnel: only where a database can be shared are there any.
+fn peer_address(
+    config: &Config,
+    given: Option<HostPort>,
+    listens: Option<SocketAddr>,
+) -> Option<HostPort> {
+    if !config.database.is_shared() {
+        return None;
+    }
+    let own = listens
+        .filter(|address| !address.ip().is_unspecified())
+        .and_then(|address| address.to_string().parse().ok());
+    let address = given.or(own);
+    if address.is_none() {
+        tracing::warn!(
+            "other processes of the hub cannot reach agents of this one: give --tunnel-peer-address"
+        );
+    }
+    address
 }
 
 /// Opens the database with encryption at rest as configured.

@@ -27,8 +27,8 @@ pub use agent::{
 pub use cluster::{ClusterError, ClusterId, ClusterName};
 pub use connect::{HttpProxy, ProxyError, TcpConnector};
 pub use hub::{
-    ClusterStatus, DialError, End, HubConfig, HubLimits, HubStats, Peers, TunnelEvent, Tunnels,
-    TunnelsError,
+    ClusterStatus, DialError, End, HubConfig, HubLimits, HubStats, PeerLinks, Peers, TunnelEvent,
+    Tunnels, TunnelsError,
 };
 pub use seams::{BoxIo, Connector, Io, Listener, Seams};
 pub use tls::TlsError;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::identity::{AgentIdentity, ServerIdentity, Trust};
 use crate::seams::Seams;
-use crate::wire::Refusal;
+use crate::wire::{ALPN_PEER, Refusal};
 
 /// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,16 @@ pub(crate) fn client(
     protocol: &[u8],
     seams: &Seams,
 ) -> Result<Arc<ClientConfig>, TlsError> {
+    let presented = identity.map(|identity| (identity.chain(), identity.key()));
+    client_with(trust, presented, protocol, seams)
+}
+
+fn client_with(
+    trust: &Trust,
+    presented: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    protocol: &[u8],
+    seams: &Seams,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = provider();
     let verifier = trust.verifier(&provider).map_err(failed)?;
     let builder = ClientConfig::builder_with_details(provider, Arc::new(seams.clone()))
@@ -65,15 +75,24 @@ pub(crate) fn client(
         .map_err(failed)?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = match identity {
-        Some(identity) => builder
-            .with_client_auth_cert(identity.chain(), identity.key())
-            .map_err(failed)?,
+    let mut config = match presented {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(failed)?,
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![protocol.to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+/// A process of the hub that connects to another one.
+pub(crate) fn peer_client(
+    authorities: &[CertificateDer<'static>],
+    identity: ServerIdentity,
+    seams: &Seams,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let trust = Trust::Authorities(authorities.to_vec());
+    let presented = Some((identity.chain, identity.key));
+    client_with(&trust, presented, ALPN_PEER, seams)
 }
 
 /// Why a handshake failed, as the hub counts it.

@@ -14,12 +14,15 @@ use serde::Deserialize;
 
 use super::objects::STORED_CLUSTERS;
 
+/// What a cluster's annotations say, and as of which revision of it.
+type AsOf = (Revision, Arc<Revoked>);
+
 /// Answers from memory. Physical clusters only: a cell is reached through its cluster.
 #[derive(Debug)]
 pub(super) struct HubDirectory {
     cache: Cache,
     /// What each cluster's annotations say, as of a revision of it.
-    revoked: Mutex<HashMap<Arc<str>, (Revision, Arc<Revoked>)>>,
+    revoked: Mutex<HashMap<Arc<str>, AsOf>>,
 }
 
 impl HubDirectory {

@@ -11,7 +11,9 @@ use federation_api::names::SYSTEM_NAMESPACE;
 use federation_api::tunnel::{CA_HASH_KEY, CA_KEY, CONFIG_MAP, HUB_KEY};
 use federation_tunnel::identity::Authority;
 use federation_tunnel::konnectivity::{Agents, AgentsConfig};
-use federation_tunnel::{HostPort, HubConfig, Seams, Tunnels, TunnelsError};
+use federation_tunnel::{
+    HostPort, HubConfig, PeerLinks, Seams, TcpConnector, Tunnels, TunnelsError,
+};
 use http::StatusCode;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -24,6 +26,7 @@ use super::directory::HubDirectory;
 use super::fronts::{FrontError, Fronts};
 use super::hub_tunnels::HubTunnels;
 use super::objects::{CONFIG_MAPS, get};
+use super::peers::PeerKeeper;
 use super::tokens::SecretTokens;
 use super::watch;
 
@@ -60,6 +63,8 @@ pub struct TunnelOptions {
     pub advertise: Vec<HostPort>,
     /// How many servers konnectivity's agents are told of.
     pub server_count: usize,
+    /// Where the hub's other processes reach this one; `None`: there are no others.
+    pub peer_address: Option<HostPort>,
     /// Where clients come in besides the hub's API.
     pub fronts: Fronts,
 }
@@ -72,6 +77,7 @@ impl TunnelOptions {
             name: name.to_owned(),
             advertise: Vec::new(),
             server_count: 1,
+            peer_address: None,
             fronts: Fronts::default(),
         }
     }
@@ -115,7 +121,7 @@ impl TunnelEndpoint {
             ..AgentsConfig::new(&options.name)
         });
         let config = HubConfig {
-            name: options.name,
+            name: options.name.clone(),
             hosts: advertise.iter().map(|at| at.host().to_string()).collect(),
             ..HubConfig::default()
         };
@@ -128,7 +134,7 @@ impl TunnelEndpoint {
         )
         .map_err(TunnelError::Endpoint)?;
         tunnels.serve_upstream_agents(agents);
-        tunnels.set_accounts(Arc::new(HandedIn(hub)));
+        tunnels.set_accounts(Arc::new(HandedIn(hub.clone())));
         let mut fronts = JoinSet::new();
         options
             .fronts
@@ -138,6 +144,12 @@ impl TunnelEndpoint {
         hub_tunnels.set(tunnels.clone());
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        if let Some(address) = options.peer_address {
+            let links = PeerLinks::new(&tunnels, Arc::new(TcpConnector::default()));
+            tunnels.set_peers(Arc::new(links.clone()));
+            let keeper = PeerKeeper::new(hub, links, &options.name, address);
+            tasks.spawn(keeper.run(stop.clone()));
+        }
         let (serving, stopped) = (tunnels.clone(), stop.clone());
         tasks.spawn(async move { serving.serve(listener, stopped).await });
         tasks.spawn(watch::follow(

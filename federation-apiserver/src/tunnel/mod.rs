@@ -3,6 +3,7 @@
 //! - [`TunnelEndpoint`] runs beside a hub's server: it opens the port that agents dial.
 //! - [`HubTunnels`] is how the rest of the hub finds the tunnels: the cluster proxy, and `tunnel_api` for controllers in other processes.
 //! - `settings` are its flags; `fronts` let in clients that speak konnectivity-client's protocol or HTTP CONNECT.
+//! - `peers` finds the hub's other processes.
 //! - `directory`, `tokens`, `accounts` and `authority` keep what agents are judged by in the hub's own objects, so that several processes on one database
 //!   agree.
 //!
@@ -15,6 +16,7 @@ mod endpoint;
 mod fronts;
 mod hub_tunnels;
 mod objects;
+mod peers;
 mod settings;
 mod tokens;
 mod tunnel_api;

@@ -29,7 +29,7 @@ pub enum Mode {
 pub(crate) struct TunnelSettings {
     /// Address and port that members' agents connect to, such as 0.0.0.0:8091. Without it there is no tunnel.
     #[arg(
-        id = "tunnel_listen",
+        id = "tunnel-listen",
         long = "tunnel-listen",
         env = "KOINON_TUNNEL_LISTEN",
         value_name = "ADDRESS:PORT"
@@ -38,6 +38,7 @@ pub(crate) struct TunnelSettings {
     /// What agents are told to connect to: this process, all processes of the hub, or a load balancer that passes TLS through; may be repeated
     /// [default: --host or the listening address].
     #[arg(
+        id = "tunnel-advertise",
         long = "tunnel-advertise",
         env = "KOINON_TUNNEL_ADVERTISE",
         value_delimiter = ',',
@@ -47,6 +48,7 @@ pub(crate) struct TunnelSettings {
     pub(crate) advertise: Option<Vec<HostPort>>,
     /// What other processes of the hub connect to, to reach agents of this one [default: --tunnel-listen, if it is one address].
     #[arg(
+        id = "tunnel-peer-address",
         long = "tunnel-peer-address",
         env = "KOINON_TUNNEL_PEER_ADDRESS",
         value_name = "HOST:PORT"
@@ -55,6 +57,7 @@ pub(crate) struct TunnelSettings {
     pub(crate) peer_address: Option<HostPort>,
     /// Names this process to agents and to the hub's other processes; no two may share a name [default: a new one at every start].
     #[arg(
+        id = "tunnel-id",
         long = "tunnel-id",
         alias = "server-id",
         env = "KOINON_TUNNEL_ID",
@@ -65,7 +68,7 @@ pub(crate) struct TunnelSettings {
     #[arg(long, value_name = "N")]
     pub(crate) server_count: Option<usize>,
     /// As konnectivity-server's, instead of --tunnel-listen.
-    #[arg(long, value_name = "PORT", conflicts_with = "tunnel_listen")]
+    #[arg(long, value_name = "PORT", conflicts_with = "tunnel-listen")]
     pub(crate) agent_port: Option<u16>,
     /// As konnectivity-server's, with --agent-port [default: 0.0.0.0].
     #[arg(long, value_name = "ADDRESS", requires = "agent_port")]

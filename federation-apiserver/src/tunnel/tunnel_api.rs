@@ -97,7 +97,7 @@ impl TunnelApi {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, ApiError> {
         let asked = request.headers().get(UPGRADE);
-        if !asked.is_some_and(|protocol| protocol.as_bytes() == DIAL_PROTOCOL.as_bytes()) {
+        if asked.is_none_or(|protocol| protocol.as_bytes() != DIAL_PROTOCOL.as_bytes()) {
             return Err(ApiError::bad_request(format!(
                 "this needs the headers `Connection: Upgrade` and `Upgrade: {DIAL_PROTOCOL}`"
             )));

@@ -14,7 +14,7 @@ use super::tunnels::Inner;
 use crate::address::HostPort;
 use crate::cluster::ClusterName;
 use crate::transport::{HEADERS, TunnelStream};
-use crate::wire::{Class, DialRefusal, HEADER_CLUSTER, HEADER_DETAIL, HEADER_REASON};
+use crate::wire::{Class, DialRefusal, HEADER_CLUSTER, HEADER_DETAIL, HEADER_REASON, PeerAnswer};
 
 /// A stream cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,34 @@ impl DialError {
             Self::Oversized => 4,
             Self::Peer(_) => 5,
             Self::Refused { reason, .. } => 6 + reason.index(),
+        }
+    }
+
+    /// What a peer is told besides the code.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::Refused { detail, .. } => detail.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// What a peer says, as if it had happened here.
+    pub(crate) fn from_peer(cluster: &ClusterName, answer: &PeerAnswer) -> Self {
+        let detail: String = answer
+            .detail
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(300)
+            .collect();
+        match answer.code.as_str() {
+            "no-agent" => Self::NoAgent(cluster.clone()),
+            "too-many-streams" => Self::TooMany(cluster.clone()),
+            "oversized-answer" => Self::Oversized,
+            "lost" => Self::Lost(detail.into()),
+            code => match code.parse() {
+                Ok(reason) => Self::Refused { reason, detail },
+                Err(_) => Self::Peer(detail.into()),
+            },
         }
     }
 

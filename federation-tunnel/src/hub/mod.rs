@@ -19,7 +19,7 @@ mod upstream_agents;
 pub use config::{HubConfig, HubLimits};
 pub use dial::DialError;
 pub use end::End;
-pub use peers::Peers;
+pub use peers::{PeerLinks, Peers};
 pub use registry::{ClusterStatus, TunnelEvent};
 pub use stats::HubStats;
 pub use tunnels::{Tunnels, TunnelsError};

@@ -11,18 +11,19 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::end::End;
+use super::peers::{self, PeerSession};
 use super::session::{self, Newcomer};
 use super::tunnels::Inner;
 use super::upstream_agents::{self, UpstreamAgent};
 use crate::cluster::{ClusterId, ClusterName};
-use crate::identity::{AgentCertificate, CertificateProblem, Proof, judge};
+use crate::identity::{AgentCertificate, CertificateProblem, Proof, is_peer, judge};
 use crate::seams::{ACCEPT_PAUSE, BoxIo, Listener};
 use crate::tls;
 use crate::transport::{Meter, Metered};
 use crate::wire::{
-    ALPN_ENROLL, ALPN_TUNNEL, AgentHello, Class, EnrollAnswer, EnrollRequest, FrameError,
-    HubAnswer, Refusal, Refused, VERSION, Welcome, enroll_answer, hub_answer, read_message,
-    write_message,
+    ALPN_ENROLL, ALPN_PEER, ALPN_TUNNEL, AgentHello, Class, EnrollAnswer, EnrollRequest,
+    FrameError, HubAnswer, Refusal, Refused, VERSION, Welcome, enroll_answer, hub_answer,
+    read_message, write_message,
 };
 
 /// A TLS session with an agent.
@@ -60,6 +61,8 @@ enum Outcome {
     Agent(Box<Newcomer>),
     /// An agent of konnectivity's that may serve.
     Upstream(Box<UpstreamAgent>),
+    /// Another process of this hub.
+    Peer(Box<PeerSession>),
     /// It asked for a certificate and is done.
     Enrolled,
 }
@@ -111,6 +114,7 @@ async fn take<P>(inner: Arc<Inner>, io: BoxIo, from: &str, permit: P) {
     match outcome {
         Ok(Outcome::Agent(newcomer)) => session::run(&inner, *newcomer, from).await,
         Ok(Outcome::Upstream(agent)) => upstream_agents::run(&inner, *agent, from).await,
+        Ok(Outcome::Peer(session)) => peers::run(&inner, *session, from).await,
         Ok(Outcome::Enrolled) => {}
         Err(rejected) => {
             inner.counters.refused(rejected.refusal);
@@ -134,6 +138,10 @@ async fn handshake(
         .map_err(|error| Rejected::new(tls::classify(&error), error))?;
     let (_, session) = socket.get_ref();
     let protocol = session.alpn_protocol().map(<[u8]>::to_vec);
+    let is_peer = session
+        .peer_certificates()
+        .and_then(<[_]>::first)
+        .is_some_and(is_peer);
     let certificate = session
         .peer_certificates()
         .and_then(<[_]>::first)
@@ -163,6 +171,14 @@ async fn handshake(
                 Err(rejected)
             }
         },
+        Some(ALPN_PEER) if is_peer => {
+            let session = peers::admit(socket).await?;
+            Ok(Outcome::Peer(Box::new(session)))
+        }
+        Some(ALPN_PEER) => Err(Rejected::new(
+            Refusal::UntrustedCertificate,
+            "the certificate is not of a process of the hub",
+        )),
         Some(upstream_agents::ALPN) => admit_upstream(inner, socket, certificate),
         _ => Err(Rejected::new(
             Refusal::Protocol,

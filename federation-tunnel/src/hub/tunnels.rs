@@ -25,7 +25,7 @@ use crate::konnectivity::Agents;
 use crate::seams::{BoxIo, Listener, Seams};
 use crate::tls::{self, TlsError};
 use crate::transport::{Budget, TunnelStream};
-use crate::wire::{ALPN_ENROLL, ALPN_TUNNEL, Class};
+use crate::wire::{ALPN_ENROLL, ALPN_PEER, ALPN_TUNNEL, Class};
 
 /// The endpoint's own certificate cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,7 @@ fn serve_with(
         identity,
         &authorities(authority, config),
         // In the order of our preference. Upstream's agents are refused later if they are not served.
-        [ALPN_TUNNEL, ALPN_ENROLL, upstream_agents::ALPN]
+        [ALPN_TUNNEL, ALPN_ENROLL, ALPN_PEER, upstream_agents::ALPN]
             .map(<[u8]>::to_vec)
             .to_vec(),
         seams,
@@ -177,18 +177,24 @@ impl Tunnels {
     }
 
     /// Takes in upstream's agents (konnectivity) too, on the same port, with certificates of the same kind, and opens streams through them to
-    /// clusters that have no agent of ours. Once, before serving; a second call changes nothing. They are not in [`Tunnels::status`], events and
-    /// [`Tunnels::stats`]: see [`Tunnels::is_up`] and [`Agents::counters`].
+    /// clusters that have no agent of ours. Once, before serving; a second call changes nothing. Each counts as one connection in
+    /// [`Tunnels::status`] and events, and not in [`Tunnels::stats`]: see [`Agents::counters`].
     pub fn serve_upstream_agents(&self, agents: Agents) {
         let _ = self.0.upstream_agents.set(agents);
     }
 
-    /// Whether an agent of the cluster, ours or upstream's, is connected to this process.
+    /// Whether an agent of the cluster, ours or upstream's, is connected to this process or, as far as is known, to a peer.
     #[must_use]
     pub fn is_up(&self, cluster: &ClusterName) -> bool {
-        let upstream = self.0.upstream_agents();
         self.0.registry.status(cluster).connections > 0
-            || upstream.is_some_and(|agents| agents.serves(cluster.as_str()))
+    }
+
+    pub(super) fn of(inner: Arc<Inner>) -> Self {
+        Self(inner)
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.0
     }
 
     /// Takes agents' connections until `stop`, then ends them all at once. For an orderly end call [`Tunnels::drain`] before. Several listeners
@@ -207,25 +213,36 @@ impl Tunnels {
         target: &HostPort,
         class: Class,
     ) -> Result<BoxIo, DialError> {
-        if self.0.registry.status(cluster).connections == 0 {
-            let inner = &self.0;
-            if let Some(agents) = inner.upstream_agents()
-                && let Some(answer) = upstream_agents::dial(agents, cluster, target).await
-            {
-                return answer.inspect_err(|error| inner.counters.failed(error));
-            }
-            if let Some(peers) = inner.peers.get()
-                && let Some(answer) = peers.dial(cluster, target, class).await
-            {
-                inner.counters.forwarded.fetch_add(1, Ordering::Relaxed);
-                return answer.inspect_err(|error| inner.counters.failed(error));
-            }
+        let inner = &self.0;
+        if inner.registry.here(cluster).connections == 0
+            && let Some(peers) = inner.peers.get()
+            && let Some(answer) = peers.dial(cluster, target, class).await
+        {
+            inner.counters.forwarded.fetch_add(1, Ordering::Relaxed);
+            return answer.inspect_err(|error| inner.counters.failed(error));
+        }
+        self.dial_here(cluster, target, class).await
+    }
+
+    /// As [`Tunnels::dial`], over agents of this process only, ours or upstream's.
+    pub(super) async fn dial_here(
+        &self,
+        cluster: &ClusterName,
+        target: &HostPort,
+        class: Class,
+    ) -> Result<BoxIo, DialError> {
+        let inner = &self.0;
+        if inner.registry.links(cluster).is_empty()
+            && let Some(agents) = inner.upstream_agents()
+            && let Some(answer) = upstream_agents::dial(agents, cluster, target).await
+        {
+            return answer.inspect_err(|error| inner.counters.failed(error));
         }
         let stream = self.dial_local(cluster, target, class).await?;
         Ok(Box::new(stream))
     }
 
-    /// As [`Tunnels::dial`], over this process's connections only.
+    /// As [`Tunnels::dial`], over this process's connections of our own agents only.
     ///
     /// # Errors
     /// See [`DialError`].
@@ -254,13 +271,13 @@ impl Tunnels {
         self.0.registry.subscribe()
     }
 
-    /// A cluster's tunnel now.
+    /// A cluster's tunnel now, through this process or, as far as is known, a peer.
     #[must_use]
     pub fn status(&self, cluster: &ClusterName) -> ClusterStatus {
         self.0.registry.status(cluster)
     }
 
-    /// The clusters that have a tunnel to this process, in order.
+    /// The clusters that have a tunnel, to this process or, as far as is known, to a peer, in order.
     #[must_use]
     pub fn clusters(&self) -> Vec<(ClusterName, ClusterStatus)> {
         self.0.registry.clusters()
@@ -282,7 +299,7 @@ impl Tunnels {
         let sum = |of: fn(&Link) -> u64| links.iter().map(|link| of(link)).sum::<u64>();
         let now = self.0.seams.now();
         HubStats {
-            clusters: self.0.registry.clusters().len() as u64,
+            clusters: self.0.registry.clusters_here().len() as u64,
             connections: links.len() as u64,
             streams: sum(|link| link.flows.count()),
             buffered_bytes: self.0.budget.used(),

@@ -55,6 +55,7 @@ pub(crate) async fn run(inner: &Arc<Inner>, agent: UpstreamAgent, from: &str) {
             }
         }
     };
+    let _listed = inner.registry.list_upstream(&clusters);
     tokio::select! {
         served = agents.serve(socket, Admission::Clusters(names)) => {
             if let Err(error) = served {

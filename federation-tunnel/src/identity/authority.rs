@@ -11,6 +11,7 @@ use rustls_pki_types::{
     CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer,
 };
 use sha2::{Digest, Sha256};
+use x509_parser::prelude::GeneralName;
 
 use super::{Cause, KeyDigest, Pin};
 use crate::cluster::ClusterId;
@@ -169,6 +170,28 @@ impl Authority {
         })
     }
 
+    /// A certificate by which a process of the hub shows the others that it is one, with a key of its own.
+    ///
+    /// # Errors
+    /// If the name cannot be in a certificate, or signing fails.
+    pub fn issue_peer(&self, name: &str, life: Duration) -> Result<ServerIdentity, AuthorityError> {
+        let key = KeyPair::generate().map_err(issue)?;
+        let mut params = params(&self.seams, life);
+        params.distinguished_name = common_name("koinon-hub");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let uri = format!("{PEER}{name}");
+        let uri = uri
+            .as_str()
+            .try_into()
+            .map_err(|_| AuthorityError::Host(name.to_owned()))?;
+        params.subject_alt_names.push(SanType::URI(uri));
+        let leaf = params.signed_by(&key, &self.issuer).map_err(issue)?;
+        Ok(ServerIdentity {
+            chain: vec![leaf.der().clone()],
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        })
+    }
+
     /// Reads a certificate request, checks that its sender holds the key, and returns that key's hash. Nothing else of the request is used.
     ///
     /// # Errors
@@ -218,6 +241,24 @@ fn parse(request: &[u8]) -> Result<CertificateSigningRequestParams, AuthorityErr
         return Err(refused("the key is not ECDSA P-256".into()));
     }
     Ok(parsed)
+}
+
+/// How a process of the hub is written in the URI SAN of its certificate: `koinon:hub:<name>`. Agents' begin with `koinon:cluster:`.
+const PEER: &str = "koinon:hub:";
+
+/// Whether a certificate of the authority names a process of the hub.
+pub(crate) fn is_peer(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
+        return false;
+    };
+    let Ok(Some(names)) = parsed.subject_alternative_name() else {
+        return false;
+    };
+    names
+        .value
+        .general_names
+        .iter()
+        .any(|name| matches!(name, GeneralName::URI(uri) if uri.starts_with(PEER)))
 }
 
 /// Parameters that all our certificates share. The serial number is random: the library's own would repeat with the key.

@@ -6,4 +6,4 @@ mod world;
 
 pub(crate) use net::{Net, Weather};
 pub(crate) use targets::Targets;
-pub(crate) use world::{Pair, World, echo_over, hub_address, until};
+pub(crate) use world::{Pair, Running, World, echo_over, hub_address, until};

@@ -3,6 +3,7 @@
 mod basics;
 mod faults;
 mod identity;
+mod peers;
 mod refusals;
 mod stalls;
 mod upstream_agents;

@@ -108,6 +108,62 @@ pub(crate) mod enroll_answer {
     }
 }
 
+/// First words of a process of the hub to another one.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PeerRequest {
+    /// What it speaks: [`super::VERSION`].
+    #[prost(uint32, tag = "1")]
+    pub(crate) version: u32,
+    /// The cluster that a stream is wanted to; empty asks for routes instead, as they change.
+    #[prost(string, tag = "2")]
+    pub(crate) cluster: String,
+    /// The stream's target.
+    #[prost(string, tag = "3")]
+    pub(crate) target: String,
+    /// The stream's class: 0 interactive, 1 bulk.
+    #[prost(uint32, tag = "4")]
+    pub(crate) class: u32,
+}
+
+/// The answer to a request for a stream, which follows if there is no code.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PeerAnswer {
+    /// A code of [`crate::DialError`].
+    #[prost(string, tag = "1")]
+    pub(crate) code: String,
+    /// The sentence for a person.
+    #[prost(string, tag = "2")]
+    pub(crate) detail: String,
+}
+
+/// Which clusters have agents in a process of the hub. An empty one that is not full tells only that the process lives.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PeerRoutes {
+    /// These are all; else those that changed.
+    #[prost(bool, tag = "1")]
+    pub(crate) full: bool,
+    /// The clusters.
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) routes: Vec<PeerRoute>,
+}
+
+/// A cluster's agents in a process of the hub.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PeerRoute {
+    /// The cluster.
+    #[prost(string, tag = "1")]
+    pub(crate) cluster: String,
+    /// Agents.
+    #[prost(uint64, tag = "2")]
+    pub(crate) agents: u64,
+    /// Their connections; 0 when the last has gone.
+    #[prost(uint64, tag = "3")]
+    pub(crate) connections: u64,
+    /// Streams open to it.
+    #[prost(uint64, tag = "4")]
+    pub(crate) streams: u64,
+}
+
 /// A new certificate.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Issued {

@@ -10,8 +10,8 @@ pub use class::Class;
 pub use dial::DialRefusal;
 pub(crate) use frame::{FrameError, read_message, write_message};
 pub(crate) use messages::{
-    Account, AgentHello, EnrollAnswer, EnrollRequest, HubAnswer, Issued, Refused, Welcome,
-    enroll_answer, hub_answer,
+    Account, AgentHello, EnrollAnswer, EnrollRequest, HubAnswer, Issued, PeerAnswer, PeerRequest,
+    PeerRoute, PeerRoutes, Refused, Welcome, enroll_answer, hub_answer,
 };
 pub use refusal::{Refusal, UnknownRefusal};
 
@@ -19,6 +19,8 @@ pub use refusal::{Refusal, UnknownRefusal};
 pub const ALPN_TUNNEL: &[u8] = b"koinon-tunnel/1";
 /// TLS application protocol of the exchange of a bootstrap token, or of a certificate that is about to end, for a new certificate.
 pub const ALPN_ENROLL: &[u8] = b"koinon-enroll/1";
+/// TLS application protocol between processes of one hub.
+pub(crate) const ALPN_PEER: &[u8] = b"koinon-peer/1";
 /// The name that every hub's certificate of the tunnel carries besides its host names, so that agents need not know which address or load
 /// balancer they reach it by.
 pub const HUB_SERVER_NAME: &str = "hub.tunnel.koinon.io";
