@@ -8,6 +8,7 @@
 //! It panics instead of returning errors: whatever goes wrong here is a failed test, and the message is for its reader.
 
 pub mod contexts;
+pub mod fake;
 pub mod federated;
 pub mod history;
 pub mod manifests;

@@ -4,7 +4,9 @@ use std::env;
 use std::fs;
 use std::time::{Instant, SystemTime};
 
-use federation_tests::oracle::{Differences, Played, Script, Side, Sides, Tally, play};
+use federation_tests::oracle::{
+    ConversionWebhook, Differences, Played, Script, Side, Sides, Tally, judged, play,
+};
 use federation_tests::repository;
 use futures::StreamExt;
 
@@ -31,7 +33,8 @@ fn our_server_answers_as_upstream_does() {
         println!("\n✗ {text}");
     }
     println!(
-        "oracle: {} exchanges agree, {} differ as listed ({} scripts, {:.1?})",
+        "oracle: of {}: {} exchanges agree, {} differ as listed ({} scripts, {:.1?})",
+        judged(),
         tally.agree,
         tally.listed,
         scripts.len(),
@@ -52,8 +55,10 @@ fn our_server_answers_as_upstream_does() {
 }
 
 async fn play_all(scripts: &[Script], sides: &Sides) -> Vec<Played> {
+    let webhook = ConversionWebhook::start();
     let upstream = Side::connect(&sides.upstream).await.expect("upstream");
     let ours = Side::connect(&sides.ours).await.expect("our server");
+    let (upstream, ours) = (upstream.with(&webhook), ours.with(&webhook));
     // The servers may have seen other runs.
     let run = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

@@ -22,8 +22,8 @@ async fn health_and_version_need_no_credential_and_nothing_else_goes_without() {
     assert_eq!(nobody.get("/version").await.json()["minor"], "35");
     for path in ["/api", "/api/v1/namespaces", "/nonsense", "/metrics"] {
         let answer = nobody.get(path).await;
-        assert_eq!(answer.code, 401, "{path}");
-        assert_eq!(answer.json()["reason"], "Unauthorized");
+        assert_eq!(answer.code, 403, "{path}");
+        assert_eq!(answer.json()["reason"], "Forbidden");
     }
     let stranger = server.anonymous().with_token("wrong");
     assert_eq!(stranger.get("/version").await.code, 401);

@@ -17,6 +17,7 @@ mod report;
 mod script;
 mod side;
 mod variables;
+mod webhook;
 
 pub use answer::{Answer, Body};
 pub use compare::{Finding, compare};
@@ -24,5 +25,6 @@ pub use differences::{Difference, Differences};
 pub use play::{Played, play};
 pub use report::{Outcome, Tally};
 pub use script::{Script, Step, Until, Watch};
-pub use side::{Side, Sides};
+pub use side::{Side, Sides, judged};
 pub use variables::Variables;
+pub use webhook::ConversionWebhook;

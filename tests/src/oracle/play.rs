@@ -175,7 +175,7 @@ struct Player {
 
 impl Player {
     fn new(script: &Script, namespace: &str, side: &Side) -> Self {
-        let mut variables = Variables::default();
+        let mut variables = side.variables.clone();
         variables.set("ns", namespace.into());
         variables.set("id", namespace.into());
         for (name, value) in &script.variables {
@@ -257,6 +257,7 @@ fn request(step: &Step, variables: &Variables) -> anyhow::Result<http::Request<V
     let body = body(step, variables)?;
     if let Some(body) = &body {
         let usual = match method {
+            _ if step.fixture.is_some() => "application/vnd.kubernetes.protobuf",
             "PATCH" => "application/merge-patch+json",
             _ => "application/json",
         };
@@ -273,6 +274,9 @@ fn body(step: &Step, variables: &Variables) -> anyhow::Result<Option<Vec<u8>>> {
     if let Some(bytes) = &step.bytes {
         return Ok(Some(STANDARD.decode(variables.text(bytes))?));
     }
+    if let Some(kind) = &step.fixture {
+        return Ok(Some(fixture(&variables.text(kind))?));
+    }
     if let Some(text) = &step.text {
         let text = variables.text(text);
         return Ok(Some(text.repeat(step.times.unwrap_or(1)).into_bytes()));
@@ -285,6 +289,19 @@ fn body(step: &Step, variables: &Variables) -> anyhow::Result<Option<Vec<u8>>> {
         apply(&mut body, &variables.fill(changes));
     }
     Ok(Some(serde_json::to_vec(&body)?))
+}
+
+/// The first object of a kind as Go's own types encode it.
+fn fixture(kind: &str) -> anyhow::Result<Vec<u8>> {
+    let path = crate::repository().join("apiserver/tests/fixtures/protobuf.tsv");
+    let text = std::fs::read_to_string(path)?;
+    let mut lines = text
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>());
+    let line = lines.find(|fields| fields.first() == Some(&kind));
+    let encoded = line.as_ref().and_then(|fields| fields.get(2));
+    let encoded = encoded.ok_or_else(|| anyhow::anyhow!("no fixture of a {kind}"))?;
+    Ok(STANDARD.decode(encoded)?)
 }
 
 /// A whole path, or one within the script's namespace.

@@ -60,6 +60,9 @@ pub struct Step {
     /// The body in base64, instead of `body`.
     #[serde(default)]
     pub bytes: Option<String>,
+    /// The Protobuf body of the fixture of that kind instead of `body`: the first of `apiserver/tests/fixtures/protobuf.tsv`.
+    #[serde(default)]
+    pub fixture: Option<String>,
     /// Sends the `text` that many times over, for long bodies.
     #[serde(default)]
     pub times: Option<usize>,

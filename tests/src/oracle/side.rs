@@ -16,8 +16,11 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::answer::{Answer, Body};
+use super::variables::Variables;
+use super::webhook::ConversionWebhook;
 use crate::Tools;
 use crate::guarded::Guarded;
+use crate::kubectl::Kubectl;
 use crate::upstream::{ControlPlane, Options};
 use crate::wait::within;
 
@@ -29,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Side {
     admin: Client,
     anonymous: Client,
+    /// What every script may name.
+    pub(super) variables: Variables,
 }
 
 /// An answer whose body has not been read.
@@ -54,7 +59,15 @@ impl Side {
         Ok(Self {
             admin: Client::try_from(config)?,
             anonymous: Client::try_from(anonymous)?,
+            variables: Variables::default(),
         })
+    }
+
+    /// The same server, for scripts that name a conversion webhook.
+    #[must_use]
+    pub fn with(mut self, webhook: &ConversionWebhook) -> Self {
+        webhook.describe(&mut self.variables);
+        self
     }
 
     pub(super) async fn open(
@@ -102,7 +115,7 @@ impl Opened {
 
     /// Reads events until there are enough of them or the server ends the stream.
     pub(super) async fn events(mut self, enough: Option<usize>) -> anyhow::Result<Answer> {
-        if self.status != 200 {
+        if self.status != 200 || self.content_type().contains("protobuf") {
             return self.whole().await;
         }
         let mut text = Vec::new();
@@ -186,8 +199,24 @@ fn options() -> Options {
     }
 }
 
+/// Which of our servers is judged: the hub (`federation-apiserver serve`), or with `KOINON_ORACLE_AS=apiserver` the library alone.
+#[must_use]
+pub fn judged() -> &'static str {
+    match env::var("KOINON_ORACLE_AS").as_deref() {
+        Ok("apiserver") => "the library's example server",
+        _ => "the hub, federation-apiserver serve",
+    }
+}
+
+fn is_hub() -> bool {
+    env::var("KOINON_ORACLE_AS").as_deref() != Ok("apiserver")
+}
+
 fn start_ours() -> Option<(PathBuf, Guarded, TempDir)> {
     let tools = Tools::find()?;
+    if is_hub() {
+        return Some(start_hub(&tools));
+    }
     let directory = tempfile::Builder::new()
         .prefix("koinon-oracle-")
         .tempdir()
@@ -209,4 +238,31 @@ fn start_ours() -> Option<(PathBuf, Guarded, TempDir)> {
         }
     });
     Some((directory.path().join("kubeconfig"), process, directory))
+}
+
+fn start_hub(tools: &Tools) -> (PathBuf, Guarded, TempDir) {
+    let directory = tempfile::Builder::new()
+        .prefix("koinon-oracle-")
+        .tempdir()
+        .expect("a temporary directory");
+    let kubeconfig = directory.path().join("kubeconfig");
+    let mut command = Command::new(tools.binary("federation-apiserver"));
+    command
+        .args(["serve", "--log=error", "--listen=127.0.0.1:0", "--data-dir"])
+        .arg(directory.path().join("data"))
+        .arg("--kubeconfig")
+        .arg(&kubeconfig)
+        .stdout(File::create(directory.path().join("stdout")).expect("a file for its output"));
+    let mut process = Guarded::start(&mut command, directory.path()).expect("the hub starts");
+    let kubectl = Kubectl::new(
+        tools.kubectl(),
+        &kubeconfig,
+        &directory.path().join("cache"),
+    );
+    within(Duration::from_secs(60), "the hub is ready", || {
+        let ended = process.ended().expect("a child of ours");
+        assert!(ended.is_none(), "the hub ended: {ended:?}");
+        kubectl.attempt(&["get", "--raw", "/readyz"])
+    });
+    (kubeconfig, process, directory)
 }

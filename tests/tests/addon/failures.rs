@@ -8,8 +8,8 @@ use federation_tests::upstream::Identity;
 use federation_tests::{Kubectl, eventually};
 use serde_json::{Value, json};
 
-use crate::fake::{Behaviour, Fake, answer, converted, issue};
 use crate::world::{AddOn, SYSTEM};
+use federation_tests::fake::{Behaviour, Fake, answer, converted, issue};
 
 const V1: &str = "federatedconfigmaps.v1.types.kubefed.io";
 const V1BETA1: &str = "federatedconfigmaps.v1beta1.types.kubefed.io";
@@ -90,7 +90,7 @@ fn a_webhook_that_fails_is_named_and_objects_are_readable_once_it_is_back() {
     };
     let expired = "x509: certificate has expired or is not yet valid: current time ";
     let verify = format!("failed: POST tls: failed to verify certificate: {expired}");
-    detour(true, crate::fake::good(), &verify);
+    detour(true, federation_tests::fake::good(), &verify);
     detour(
         false,
         Arc::new(|_| None),

@@ -11,7 +11,6 @@
 
 mod balancer;
 mod failures;
-mod fake;
 mod helm;
 mod install;
 mod parity;

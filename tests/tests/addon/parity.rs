@@ -10,7 +10,7 @@ use federation_tests::{Kubectl, Playground, eventually};
 use serde_json::{Value, json};
 
 use crate::balancer::Balancer;
-use crate::fake::{Behaviour, Fake, answer, converted, good, issue};
+use federation_tests::fake::{Behaviour, Fake, answer, converted, good, issue};
 
 /// What is wrong, and what the webhook does.
 struct Case {

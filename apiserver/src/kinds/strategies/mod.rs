@@ -54,9 +54,9 @@ pub fn builtin_strategy(group: &str, plural: &str) -> Arc<dyn Strategy> {
         ("", "services") => Arc::new(service::Services),
         ("", "secrets") => Arc::new(config::Secrets),
         ("", "configmaps") => Arc::new(config::ConfigMaps),
-        ("", "podtemplates" | "nodes" | "persistentvolumes") | ("storage.k8s.io", _) => {
-            Arc::new(Ungenerated { returned: false })
-        }
+        ("", "podtemplates" | "nodes" | "persistentvolumes")
+        | ("storage.k8s.io", _)
+        | ("apps", "controllerrevisions") => Arc::new(Ungenerated { returned: false }),
         ("apps", "deployments") => Arc::new(workload::Workload::Deployment),
         ("apps", "replicasets") => Arc::new(workload::Workload::ReplicaSet),
         ("apps", "statefulsets") => Arc::new(workload::Workload::StatefulSet),

@@ -181,7 +181,7 @@ fn fill(object: &mut Value) {
             *role = serde_json::json!({});
         }
         if let Some(role) = role.as_object_mut() {
-            super::default(role, "apiGroup", GROUP);
+            fill_group(role);
         }
     }
     let subjects = object.get_mut("subjects").and_then(Value::as_array_mut);
@@ -194,7 +194,15 @@ fn fill(object: &mut Value) {
             subject.get("kind").and_then(Value::as_str),
             Some("User" | "Group")
         ) {
-            super::default(subject, "apiGroup", GROUP);
+            fill_group(subject);
         }
     }
+}
+
+/// An empty group is as good as none: typed clients send it so.
+fn fill_group(reference: &mut serde_json::Map<String, Value>) {
+    if reference.get("apiGroup").is_some_and(|group| group == "") {
+        reference.remove("apiGroup");
+    }
+    super::default(reference, "apiGroup", GROUP);
 }

@@ -79,6 +79,10 @@ impl Record {
                 }
             }
             Self::EndpointSlice => {
+                for endpoint in members(fields, "endpoints") {
+                    // Of v1beta1; v1 never takes it.
+                    endpoint.remove("deprecatedTopology");
+                }
                 for port in members(fields, "ports") {
                     default(port, "name", "");
                     default(port, "protocol", "TCP");

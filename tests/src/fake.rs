@@ -7,25 +7,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
-use federation_tests::upstream::Identity;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, Stream};
 use serde_json::{Value, json};
 
+use crate::upstream::Identity;
+
 /// What it answers: status and body, made from the request's body; `None`: nothing, ever.
-pub(crate) type Behaviour = Arc<dyn Fn(&Value) -> Option<(u16, String)> + Send + Sync>;
+pub type Behaviour = Arc<dyn Fn(&Value) -> Option<(u16, String)> + Send + Sync>;
 
 /// An HTTPS server on loopback that takes one request per connection. Ends when dropped.
-pub(crate) struct Fake {
-    pub(crate) address: SocketAddr,
+#[derive(Debug)]
+pub struct Fake {
+    /// Where it listens.
+    pub address: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Fake {
-    pub(crate) fn start(identity: &Identity, behaviour: Behaviour) -> Self {
+    /// Starts one with a certificate.
+    ///
+    /// # Panics
+    /// There is no port, or the certificate is none.
+    #[must_use]
+    pub fn start(identity: &Identity, behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("our socket");
         let address = listener.local_addr().expect("our socket");
@@ -60,12 +68,14 @@ impl Drop for Fake {
 }
 
 /// Converts by the book: every object gets the wanted `apiVersion`.
-pub(crate) fn good() -> Behaviour {
+#[must_use]
+pub fn good() -> Behaviour {
     Arc::new(|review| Some((200, answer(review, converted(review)).to_string())))
 }
 
 /// The objects as they should be.
-pub(crate) fn converted(review: &Value) -> Vec<Value> {
+#[must_use]
+pub fn converted(review: &Value) -> Vec<Value> {
     let wanted = &review["request"]["desiredAPIVersion"];
     let mut objects = review["request"]["objects"]
         .as_array()
@@ -78,13 +88,18 @@ pub(crate) fn converted(review: &Value) -> Vec<Value> {
 }
 
 /// A review that says that all went well.
-pub(crate) fn answer(review: &Value, objects: Vec<Value>) -> Value {
+#[must_use]
+pub fn answer(review: &Value, objects: Vec<Value>) -> Value {
     json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "response": {
         "uid": review["request"]["uid"], "result": {"status": "Success"}, "convertedObjects": objects}})
 }
 
 /// A serving certificate for loopback, valid or expired, signed by a CA given as PEM.
-pub(crate) fn issue(ca_pem: &str, ca_key_pem: &str, is_expired: bool) -> Identity {
+///
+/// # Panics
+/// The PEM is none.
+#[must_use]
+pub fn issue(ca_pem: &str, ca_key_pem: &str, is_expired: bool) -> Identity {
     let signer = KeyPair::from_pem(ca_key_pem).expect("a key");
     let issuer = Issuer::from_ca_cert_pem(ca_pem, signer).expect("a CA");
     let mut params = CertificateParams::default();
@@ -103,15 +118,17 @@ pub(crate) fn issue(ca_pem: &str, ca_key_pem: &str, is_expired: bool) -> Identit
 }
 
 fn tls(identity: &Identity) -> Arc<ServerConfig> {
-    let certificate = CertificateDer::from_pem_slice(identity.certificate_pem.as_bytes()).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).unwrap();
+    let certificate = CertificateDer::from_pem_slice(identity.certificate_pem.as_bytes())
+        .expect("a certificate with its key");
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes())
+        .expect("a certificate with its key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("a certificate with its key")
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
-        .unwrap();
+        .expect("a certificate with its key");
     Arc::new(config)
 }
 
