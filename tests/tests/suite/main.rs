@@ -83,7 +83,7 @@ const SCENARIOS: &[Scenario] = &[
         "join with least privilege",
         registration::a_member_joined_with_least_privilege,
     ),
-    Scenario::alone(
+    Scenario::timed(
         "status returns within a second",
         status::a_members_status_is_on_the_hub_within_a_second,
     ),

@@ -4,7 +4,7 @@ use std::env;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,22 @@ use federation_tests::world::{Column, World};
 /// Scenarios of one column at once: they mostly wait.
 const AT_ONCE: usize = 4;
 
+/// Held by every scenario that runs, and by one that measures time for itself.
+static RUNNING: RwLock<()> = RwLock::new(());
+
+/// What may run at the same time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Any,
+    OtherColumns,
+    None,
+}
+
 /// A row of the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Scenario {
     name: &'static str,
-    /// It takes away what others need, or measures time.
-    alone: bool,
+    company: Company,
     run: fn(&World),
 }
 
@@ -27,7 +37,7 @@ impl Scenario {
     pub(crate) const fn shared(name: &'static str, run: fn(&World)) -> Self {
         Self {
             name,
-            alone: false,
+            company: Company::Any,
             run,
         }
     }
@@ -36,7 +46,16 @@ impl Scenario {
     pub(crate) const fn alone(name: &'static str, run: fn(&World)) -> Self {
         Self {
             name,
-            alone: true,
+            company: Company::OtherColumns,
+            run,
+        }
+    }
+
+    /// One that measures time, so that nothing else must run beside it, not even in another column.
+    pub(crate) const fn timed(name: &'static str, run: fn(&World)) -> Self {
+        Self {
+            name,
+            company: Company::None,
             run,
         }
     }
@@ -127,8 +146,9 @@ fn run_column(column: Column, scenarios: &[Scenario]) -> Vec<Cell> {
         "{column}: started in {:.1} s",
         start.elapsed().as_secs_f64()
     );
-    let (alone, shared): (Vec<Scenario>, Vec<Scenario>) =
-        scenarios.iter().partition(|scenario| scenario.alone);
+    let (alone, shared): (Vec<Scenario>, Vec<Scenario>) = scenarios
+        .iter()
+        .partition(|scenario| scenario.company != Company::Any);
     let mut cells = side_by_side(&world, &shared);
     for scenario in alone {
         cells.extend(side_by_side(&world, &[scenario]));
@@ -176,6 +196,17 @@ fn side_by_side(world: &World, scenarios: &[Scenario]) -> Vec<Cell> {
 
 /// Runs a scenario in a thread of its name, which stands in the message when it panics.
 fn run_one(world: &World, scenario: &Scenario) -> Cell {
+    // A scenario that panics does so in a thread of its own, and leaves nothing half done here.
+    let (_alone, _beside) = match scenario.company {
+        Company::None => (
+            Some(RUNNING.write().unwrap_or_else(PoisonError::into_inner)),
+            None,
+        ),
+        _ => (
+            None,
+            Some(RUNNING.read().unwrap_or_else(PoisonError::into_inner)),
+        ),
+    };
     let start = Instant::now();
     let name = name(world.column, scenario.name);
     let passed = thread::scope(|scope| {
