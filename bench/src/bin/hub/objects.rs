@@ -42,10 +42,11 @@ impl Bodies {
         body.extend_from_slice(b"\"text\":\"");
         let end = b"\"}}";
         let room = SIZE.saturating_sub(body.len() + end.len());
-        let hash = name.bytes().fold(version, |hash, byte| {
-            hash.wrapping_mul(31).wrapping_add(usize::from(byte))
+        let hash = name.bytes().fold(version as u64, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
-        let start = hash % NOISE;
+        // Names are alike, and so are their sums: spread them.
+        let start = (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % NOISE;
         body.extend_from_slice(&self.noise[start..start + room]);
         body.extend_from_slice(end);
         body.into()
@@ -142,6 +143,18 @@ mod tests {
         let value: Value = serde_json::from_slice(&object).unwrap();
         assert_eq!(value["metadata"]["name"], "some-name");
         assert_ne!(object, bodies.object("some-name", 4));
+    }
+
+    #[test]
+    fn neighbours_have_nothing_in_common() {
+        let bodies = Bodies::new();
+        let texts: Vec<Bytes> = (0..100)
+            .map(|number| bodies.object(&format!("kept-{number:06}"), 0))
+            .collect();
+        for pair in texts.windows(2) {
+            let part = &pair[0][500..540];
+            assert!(memchr::memmem::find(&pair[1], part).is_none());
+        }
     }
 
     #[test]
