@@ -124,6 +124,7 @@ pub(crate) async fn measure(system: &System, plan: Plan, figures: &mut Figures) 
         }
     }
     figures.add("watch, changes", "1/s", pace);
+    figures.add("watch, ended by the server", "watches", ended as f64);
     if took.is_empty() {
         figures.add("watch, events seen", "%", 0.0);
         return Ok(());
@@ -139,7 +140,6 @@ pub(crate) async fn measure(system: &System, plan: Plan, figures: &mut Figures) 
     );
     let expected = (sent * plan.watchers) as f64;
     figures.add("watch, events seen", "%", seen * 100.0 / expected);
-    figures.add("watch, ended by the server", "watches", ended as f64);
     let cost = |seconds: f64| seconds * 1e6 / seen;
     figures.add(
         "watch, CPU of server and store",
