@@ -98,7 +98,9 @@ pub(crate) async fn unjoin(global: &Global, args: &Unjoin) -> anyhow::Result<()>
     let named = args.member.cluster_kubeconfig.is_some() || args.member.cluster_context.is_some();
     let connected = match cluster.wants_tunnel() && !named {
         // The hub's kubeconfig is all there is: it leads to no member.
-        true => Err(anyhow::anyhow!("no kubeconfig of the member is given")),
+        true => Err(anyhow::anyhow!(
+            "the hub reaches it through its agent only: name its kubeconfig with --cluster-kubeconfig FILE"
+        )),
         false => Member::connect(&args.member).await,
     };
     let member = match connected {

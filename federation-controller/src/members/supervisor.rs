@@ -163,7 +163,7 @@ impl Supervisor {
                 changed = self.access.changed() => return changed,
                 () = tokio::time::sleep(pause) => {}
                 () = doubted => {}
-                () = tunnel.watch.turned(down) => {}
+                () = tunnel.watch.turned() => {}
             }
         }
     }

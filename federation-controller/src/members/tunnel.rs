@@ -151,13 +151,12 @@ impl TunnelWatch {
         }
     }
 
-    /// Waits until the tunnel goes down or up, if it is the other now.
-    pub(super) async fn turned(&mut self, was_down: bool) {
-        if let Some(state) = &mut self.0 {
-            let turned = state.wait_for(|state| (*state == TunnelState::Down) != was_down);
-            if turned.await.is_ok() {
-                return;
-            }
+    /// Waits until more or something else is known of the tunnel than when [`TunnelWatch::is_down`] last looked.
+    pub(super) async fn turned(&mut self) {
+        if let Some(state) = &mut self.0
+            && state.changed().await.is_ok()
+        {
+            return;
         }
         std::future::pending().await
     }
@@ -273,9 +272,16 @@ mod tests {
         assert!(!down);
         board.set("a", false);
         assert!(watch.is_down().await);
-        watch.turned(false).await;
-        let up = async { board.set("a", true) };
-        tokio::join!(watch.turned(true), up);
+        let up = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            board.set("a", true);
+        };
+        tokio::join!(watch.turned(), up);
+        // An agent that comes while nobody can tell whether there was one is worth a look, too.
+        board.forget();
+        assert!(!watch.is_down().await);
+        board.set("a", true);
+        watch.turned().await;
         assert!(!TunnelWatch(None).is_down().await);
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::hub::PeerLinks;
 use crate::identity::Trust;
 use crate::testing::{Running, Targets, World, echo_over, until};
-use crate::{Class, ClusterId, DialError, HostPort, HubConfig, Refusal, TunnelEvent, Tunnels};
+use crate::{
+    Class, ClusterId, DialError, DialRefusal, HostPort, HubConfig, Refusal, TunnelEvent, Tunnels,
+};
 
 /// Two processes that know of each other.
 struct Two {
@@ -73,8 +75,14 @@ async fn a_stream_goes_through_the_process_that_has_the_agent() {
     };
     echo_over(dial(Targets::ECHO).await.unwrap(), 100_000).await;
     assert_eq!(two.a.stats().forwarded, 1);
-    let refused = dial(1).await.err().unwrap();
-    assert!(matches!(refused, DialError::Refused { .. }), "{refused}");
+    let foreign: HostPort = "elsewhere.example:443".parse().unwrap();
+    let refused = two.a.dial(id.name(), &foreign, Class::Bulk).await;
+    let refused = refused.err().unwrap();
+    let not_allowed = DialRefusal::NotAllowed;
+    assert!(
+        matches!(&refused, DialError::Refused { reason, .. } if *reason == not_allowed),
+        "{refused}"
+    );
     // Nobody forwards what was forwarded: that both ask each other must not go on for ever.
     agent.stop().await;
     until("both know", || {
