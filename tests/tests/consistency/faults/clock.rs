@@ -25,8 +25,7 @@ fn seams(wrong: &Arc<AtomicI64>) -> Seams {
             let seconds = wrong.load(Ordering::Acquire);
             let off = std::time::Duration::from_secs(seconds.unsigned_abs());
             let now = clock.now();
-            let moved = if seconds < 0 { now - off } else { now + off };
-            moved
+            if seconds < 0 { now - off } else { now + off }
         },
         move || random.random(),
     )
