@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use federation_tests::oracle::{
-    ConversionWebhook, Differences, Played, Script, Side, Sides, Tally, judged, play,
+    ConversionWebhook, Differences, Forgetful, Played, Script, Side, Sides, Tally, judged, play,
 };
 use federation_tests::repository;
 use futures::StreamExt;
@@ -18,13 +19,20 @@ fn our_server_answers_as_upstream_does() {
     let folder = repository().join("tests/oracle");
     let differences = Differences::read(&folder.join("differences.yaml"));
     let asked = env::var("KOINON_ORACLE_ONLY").unwrap_or_default();
-    let mut scripts = Script::all(&folder);
-    scripts.retain(|script| asked.is_empty() || asked.split(',').any(|name| name == script.name));
+    let wanted = |folder: &Path| {
+        let mut scripts = Script::all(folder);
+        scripts
+            .retain(|script| asked.is_empty() || asked.split(',').any(|name| name == script.name));
+        scripts
+    };
+    let (scripts, forgetful) = (wanted(&folder), wanted(&folder.join("forgetful")));
     let start = Instant::now();
     let Some(sides) = Sides::start() else { return };
     println!("both servers are ready after {:.1?}", start.elapsed());
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let played = runtime.block_on(play_all(&scripts, &sides));
+    let mut played = runtime.block_on(play_all(&scripts, &sides));
+    drop(sides);
+    played.extend(runtime.block_on(play_forgetful(&forgetful)));
     let mut tally = Tally::default();
     for exchange in &played {
         tally.add(exchange, &differences);
@@ -37,7 +45,7 @@ fn our_server_answers_as_upstream_does() {
         judged(),
         tally.agree,
         tally.listed,
-        scripts.len(),
+        scripts.len() + forgetful.len(),
         start.elapsed()
     );
     assert!(
@@ -59,12 +67,7 @@ async fn play_all(scripts: &[Script], sides: &Sides) -> Vec<Played> {
     let upstream = Side::connect(&sides.upstream).await.expect("upstream");
     let ours = Side::connect(&sides.ours).await.expect("our server");
     let (upstream, ours) = (upstream.with(&webhook), ours.with(&webhook));
-    // The servers may have seen other runs.
-    let run = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("a time after 1970")
-        .as_millis()
-        % 1_000_000;
+    let run = run_id();
     let all = scripts.iter().map(|script| {
         let namespace = format!("{}-{run}", script.name);
         let (upstream, ours) = (&upstream, &ours);
@@ -87,6 +90,33 @@ async fn play_all(scripts: &[Script], sides: &Sides) -> Vec<Played> {
         .collect()
         .await;
     played.into_iter().flatten().collect()
+}
+
+async fn play_forgetful(scripts: &[Script]) -> Vec<Played> {
+    let mut played = Vec::new();
+    if scripts.is_empty() {
+        return played;
+    }
+    let sides = Forgetful::start().await.expect("both servers");
+    let sides = sides.expect("upstream's programs, which were there before");
+    for script in scripts {
+        let exchanges = play(script, &script.name, &sides.upstream, &sides.ours).await;
+        played.extend(exchanges.unwrap_or_else(|error| panic!("{}: {error:#}", script.name)));
+    }
+    sides.stop().await;
+    played
+}
+
+/// Part of every namespace's name, since the servers may have seen other runs. Letters: digits could look like a revision.
+fn run_id() -> String {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("a time after 1970")
+        .as_millis()
+        .to_string()
+        .bytes()
+        .map(|digit| char::from(digit - b'0' + b'a'))
+        .collect()
 }
 
 #[test]

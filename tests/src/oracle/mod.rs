@@ -6,11 +6,15 @@
 //! a difference that is not listed fails the run, and so does a listed one that no longer occurs. `docs/differences.md` is
 //! generated from that list.
 //!
+//! Neither server forgets its history in less than minutes by itself. What is answered then is tried on two [`Forgetful`] servers, which
+//! are told to, by the scripts in `tests/oracle/forgetful`.
+//!
 //! It says nothing about what upstream means: upstream's answer is right by definition.
 
 mod answer;
 mod compare;
 mod differences;
+mod forgetful;
 pub mod normal;
 mod play;
 mod report;
@@ -22,6 +26,7 @@ mod webhook;
 pub use answer::{Answer, Body};
 pub use compare::{Finding, compare};
 pub use differences::{Difference, Differences};
+pub use forgetful::Forgetful;
 pub use play::{Played, play};
 pub use report::{Outcome, Tally};
 pub use script::{Script, Step, Until, Watch};

@@ -20,8 +20,9 @@ static TIME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\dZ").expect("a pattern"));
 static AGE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^\d+[smhd](\d+[smh])?( ago)?$").expect("a pattern"));
-static TOO_OLD: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(resource version: )\d+( \()\d+\)").expect("a pattern"));
+static TOO_OLD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(resource version: )(?:\d+|<\w+>)( \()(?:\d+|<\w+>)\)").expect("a pattern")
+});
 static IN_RECORD: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"in record \(\d+\)").expect("a pattern"));
 static LARGER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"current: \d+").expect("a pattern"));

@@ -195,6 +195,9 @@ impl Player {
     }
 
     async fn exchange(&self, step: &Step, case: &Map<String, Value>) -> anyhow::Result<Answer> {
+        if step.forget {
+            self.side.forget().await?;
+        }
         let start = Instant::now();
         loop {
             let opened = self.open(step, case).await?;

@@ -85,6 +85,9 @@ pub struct Step {
     /// The cases: the step is played once with the variables of each.
     #[serde(default)]
     pub each: Vec<Map<String, Value>>,
+    /// Both servers first forget every revision but the latest. Only in scripts that have servers of their own.
+    #[serde(default)]
+    pub forget: bool,
     /// Only prepares something: not counted, but compared.
     #[serde(default)]
     pub quiet: bool,

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
+use anyhow::Context;
+use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body as KubeBody;
@@ -34,7 +37,11 @@ pub struct Side {
     anonymous: Client,
     /// What every script may name.
     pub(super) variables: Variables,
+    forget: Option<Forget>,
 }
+
+/// How a server is made to forget its history.
+type Forget = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// An answer whose body has not been read.
 pub(super) struct Opened {
@@ -60,6 +67,7 @@ impl Side {
             admin: Client::try_from(config)?,
             anonymous: Client::try_from(anonymous)?,
             variables: Variables::default(),
+            forget: None,
         })
     }
 
@@ -68,6 +76,21 @@ impl Side {
     pub fn with(mut self, webhook: &ConversionWebhook) -> Self {
         webhook.describe(&mut self.variables);
         self
+    }
+
+    /// The same server, for scripts in which it forgets its history.
+    pub(super) fn forgetting(
+        mut self,
+        forget: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        self.forget = Some(Arc::new(forget));
+        self
+    }
+
+    pub(super) async fn forget(&self) -> anyhow::Result<()> {
+        let forget = self.forget.as_ref();
+        forget.context("this server cannot be made to forget its history")?().await;
+        Ok(())
     }
 
     pub(super) async fn open(

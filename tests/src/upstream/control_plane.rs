@@ -1,6 +1,8 @@
 //! A control plane in processes of its own.
 
 use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -154,6 +156,41 @@ impl ControlPlane {
     pub fn stop_apiserver(&mut self) {
         let mut apiserver = self.apiserver.take().expect("a running kube-apiserver");
         apiserver.stop().expect("a child of ours");
+    }
+
+    /// Forgets every revision but the latest: etcd compacts, and the API server, which remembers what it has seen, starts anew.
+    ///
+    /// # Panics
+    /// etcd refuses, or the API server does not come back.
+    pub fn forget_history(&mut self) {
+        self.stop_apiserver();
+        let latest =
+            self.ask_etcd("kv/range", &json!({"key": "AA=="}))["header"]["revision"].clone();
+        self.ask_etcd(
+            "kv/compaction",
+            &json!({"revision": latest, "physical": true}),
+        );
+        self.restart_apiserver();
+    }
+
+    /// One request to etcd's gateway.
+    fn ask_etcd(&self, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let mut connection =
+            TcpStream::connect(("127.0.0.1", self.etcd_port)).expect("etcd listens");
+        write!(
+            connection,
+            "POST /v3/{path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("etcd reads");
+        let mut answer = String::new();
+        connection
+            .read_to_string(&mut answer)
+            .expect("etcd answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("HTTP");
+        assert!(head.contains(" 200 "), "etcd: {answer}");
+        serde_json::from_str(body).expect("etcd's gateway speaks JSON")
     }
 
     /// The administrator's kubeconfig: a client certificate of the group `system:masters`. It needs no other file.
