@@ -263,6 +263,15 @@ async fn a_member_is_used_as_if_it_were_near() {
         // The deletion of a namespace waits by watching.
         member.works("delete namespace bank --timeout=20s");
 
+        let metrics = kubectl.works("get --raw /metrics");
+        assert!(
+            metrics
+                .contains("koinon_cluster_proxy_requests_total{cluster=\"hz-1\",code=\"201\"} 2\n"),
+            "{metrics}"
+        );
+        let open = "koinon_cluster_proxy_open_requests{cluster=\"hz-1\"} ";
+        assert!(metrics.contains(open), "{metrics}");
+
         let shown = kubectl.works("get --raw /apis/koinon.io/v1alpha1");
         assert!(shown.contains("\"clusters/proxy\""), "{shown}");
         let kinds = kubectl.works("api-resources");

@@ -412,6 +412,26 @@ fn strangers_are_refused(federation: &Federation, handed: &Handed) {
     let tunnels: Value = serde_json::from_str(&tunnels).unwrap();
     assert_eq!(tunnels["items"].as_array().unwrap().len(), 1, "{tunnels}");
     assert_eq!(tunnels["items"][0]["status"]["agents"], 1, "{tunnels}");
+    let metrics = federation.kubectl(0).output(&["get", "--raw", "/metrics"]);
+    for reason in [
+        "used-token",
+        "unknown-token",
+        "expired-token",
+        "foreign-cluster",
+    ] {
+        let line = format!("koinon_tunnel_refusals_total{{reason=\"{reason}\"}} ");
+        let count = metrics
+            .lines()
+            .find_map(|metric| metric.strip_prefix(&line));
+        assert!(
+            count.is_some_and(|count| count != "0"),
+            "{reason}: {metrics}"
+        );
+    }
+    assert!(
+        metrics.contains("\nkoinon_tunnel_clusters 1\n"),
+        "{metrics}"
+    );
 }
 
 impl Federation {

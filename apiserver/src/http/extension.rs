@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{Request, Response};
+use prometheus_client::collector::Collector;
 
 use super::body::Body;
 use crate::request::UserInfo;
@@ -19,6 +20,11 @@ pub trait Extension: Send + Sync {
     /// What discovery says about it, besides the kinds that there are.
     fn resources(&self) -> Vec<ExtensionResource> {
         Vec::new()
+    }
+
+    /// What it adds to the server's `/metrics`, asked at each scrape. Label values must not be the callers' to make up.
+    fn collector(&self) -> Option<Box<dyn Collector>> {
+        None
     }
 
     /// May the request take longer than the server's request timeout? Such requests are not counted as in flight.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -111,8 +112,12 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// With what others add, asked at each scrape.
+    pub(crate) fn new(others: impl IntoIterator<Item = Box<dyn Collector>>) -> Self {
         let mut registry = Registry::default();
+        for other in others {
+            registry.register_collector(other);
+        }
         let requests = Family::default();
         registry.register(
             "apiserver_request",
@@ -230,7 +235,7 @@ mod tests {
 
     #[test]
     fn metrics_have_upstreams_names() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new([]);
         let labels = RequestLabels::other(&http::Method::GET);
         let held = metrics.longrunning(&labels);
         metrics.finished(labels, 200, Some(Duration::from_millis(3)));

@@ -156,11 +156,12 @@ fn front(
         api: api.clone(),
         authorizer: builder.authorizer.clone(),
     };
-    let extensions = builder
+    let extensions: Vec<_> = builder
         .extensions
         .into_iter()
         .map(|make| make(&parts))
         .collect();
+    let metrics = Metrics::new(extensions.iter().filter_map(|one| one.collector()));
     let extensions = Extensions::new(extensions);
     Front {
         api: api.clone(),
@@ -168,7 +169,7 @@ fn front(
         authorizer: builder.authorizer,
         in_flight: InFlight::new(&builder.limits),
         limits: builder.limits,
-        metrics: Metrics::new(),
+        metrics,
         checks,
         documents: Documents::new(address, extensions.resources()),
         extensions,

@@ -10,12 +10,14 @@ use apiserver::server::Parts;
 use async_trait::async_trait;
 use federation_api::names::KOINON_GROUP;
 use http::{Method, Request, Response};
+use prometheus_client::collector::Collector;
 
 use super::cut::{self, Cuts};
 use super::dial::Dialer;
 use super::directory;
 use super::error::ProxyError;
 use super::forward::{Passage, forward};
+use super::metrics::Metrics;
 use super::pool::{Budget, Pool};
 use super::route::{self, PREFIX, Route};
 use super::{headers, identity, scope};
@@ -43,6 +45,7 @@ pub struct ClusterProxy {
     authorizer: Arc<dyn Authorizer>,
     pool: Pool,
     cuts: Cuts,
+    metrics: Metrics,
 }
 
 impl std::fmt::Debug for ClusterProxy {
@@ -66,6 +69,7 @@ impl ClusterProxy {
         Self {
             hub: LocalClient::new(parts.api.clone(), "system:koinon:cluster-proxy"),
             authorizer: parts.authorizer.clone(),
+            metrics: Metrics::new(pool.clone()),
             pool,
             cuts,
         }
@@ -164,13 +168,20 @@ impl Extension for ClusterProxy {
         }]
     }
 
+    fn collector(&self) -> Option<Box<dyn Collector>> {
+        Some(Box::new(self.metrics.clone()))
+    }
+
     /// As upstream's: a proxied request may be a watch or a download, and has its own bounds.
     fn is_long_running(&self, _: &Request<Body>) -> bool {
         true
     }
 
     async fn handle(&self, request: Request<Body>, user: UserInfo) -> Response<Body> {
-        match self.pass(request, &user).await {
+        let path = request.uri().path().to_owned();
+        let cluster = route::parse(&path).map(|route| route.cluster);
+        let known = cluster.filter(|name| cut::exists(&self.hub.api().cache, [*name, *name]));
+        let response = match self.pass(request, &user).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(
@@ -180,6 +191,9 @@ impl Extension for ClusterProxy {
                 );
                 error_response(&error.to_status())
             }
-        }
+        };
+        self.metrics
+            .answered(known.unwrap_or_default(), response.status().as_u16());
+        response
     }
 }

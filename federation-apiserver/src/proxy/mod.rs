@@ -20,6 +20,7 @@ mod extension;
 mod forward;
 mod headers;
 mod identity;
+mod metrics;
 mod pool;
 mod route;
 mod scope;

@@ -80,6 +80,15 @@ impl Pool {
         }
     }
 
+    /// The requests that are open now, by physical cluster.
+    pub(super) fn open(&self) -> Vec<(String, u64)> {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members
+            .iter()
+            .map(|(cluster, member)| (cluster.clone(), lock(&member.open).all as u64))
+            .collect()
+    }
+
     /// The client for a physical cluster: the kept one, unless its access data changed. The old one's requests go on.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod directory;
 mod endpoint;
 mod fronts;
 mod hub_tunnels;
+mod metrics;
 mod objects;
 mod peers;
 mod settings;

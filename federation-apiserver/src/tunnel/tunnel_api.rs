@@ -21,11 +21,13 @@ use futures::StreamExt;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use prometheus_client::collector::Collector;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use super::hub_tunnels::HubTunnels;
+use super::metrics::TunnelMetrics;
 use crate::proxy::{DialError, Dialer, Routes, physical_access};
 
 const VERSION: &str = "v1alpha1";
@@ -232,6 +234,10 @@ async fn follow(
 impl Extension for TunnelApi {
     fn prefixes(&self) -> Vec<String> {
         vec![TUNNELS_PATH.to_owned()]
+    }
+
+    fn collector(&self) -> Option<Box<dyn Collector>> {
+        Some(Box::new(TunnelMetrics(self.tunnels.clone())))
     }
 
     fn resources(&self) -> Vec<ExtensionResource> {
