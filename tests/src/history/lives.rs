@@ -27,12 +27,14 @@ impl<'a> Truth<'a> {
             if let Err((kind, what)) = fits {
                 self.accuse(kind, &what, &[point.source]);
             }
+            let unseen_end = current.map(|life| self.unseen_end(point.key, life.born));
             let line = self.lines.entry(point.key).or_default();
             if let Some(last) = line.last_mut().filter(|last| last.may_end == Revision::MAX) {
                 // One that was deleted unseen, before it was created anew, ended somewhere in between.
                 let seen = point.what != What::Created;
-                last.may_end = if seen { revision } else { last.born + 1 };
                 last.must_end = if seen { revision } else { revision - 1 };
+                let unseen_end = unseen_end.unwrap_or(last.born + 1).min(last.must_end);
+                last.may_end = if seen { revision } else { unseen_end };
             }
             if point.what != What::Deleted {
                 line.push(Life {
@@ -125,6 +127,7 @@ impl<'a> Truth<'a> {
                 let what = format!("revision {expect} of {key} was deleted more than once");
                 wrong.push((Kind::Overwritten, what, sources.clone()));
             }
+            let unseen_end = self.unseen_end(key, *expect);
             let line = self.lines.get_mut(key);
             let life = line.and_then(|line| line.iter_mut().find(|life| life.born == *expect));
             let Some(life) = life else {
@@ -135,7 +138,7 @@ impl<'a> Truth<'a> {
                 continue;
             };
             if life.may_end == Revision::MAX {
-                life.may_end = life.born + 1;
+                life.may_end = unseen_end;
                 life.deleter = done.first().copied();
                 continue;
             }

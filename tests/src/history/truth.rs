@@ -48,6 +48,8 @@ pub(super) struct Truth<'a> {
     revisions: HashMap<&'a str, (Revision, Source)>,
     /// The deletions of each revision of each object that may have happened.
     pub(super) deleters: HashMap<(&'a str, Revision), Vec<usize>>,
+    /// The latest revision at which a list showed each revision of an object.
+    shown: HashMap<(&'a str, Revision), Revision>,
     pub(super) violations: Vec<Violation>,
 }
 
@@ -64,6 +66,7 @@ impl<'a> Truth<'a> {
             writers: HashMap::new(),
             revisions: HashMap::new(),
             deleters: HashMap::new(),
+            shown: HashMap::new(),
             violations: Vec::new(),
         };
         truth.index();
@@ -110,9 +113,13 @@ impl<'a> Truth<'a> {
                     found: Some(version),
                     ..
                 } => self.put(key, version.revision, &version.value, source),
-                Call::List { items, .. } => {
+                Call::List {
+                    revision, items, ..
+                } => {
                     for (key, version) in items {
                         self.put(key, version.revision, &version.value, source);
+                        let shown = self.shown.entry((key, version.revision)).or_default();
+                        *shown = (*shown).max(*revision);
                     }
                 }
                 Call::Write { .. } | Call::Get { .. } => {}
@@ -202,6 +209,12 @@ impl<'a> Truth<'a> {
     /// The deletions that may have ended the life that began at `born`.
     pub(super) fn deleters(&self, key: &'a str, born: Revision) -> &[usize] {
         self.deleters.get(&(key, born)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first revision at which the life that began at `born` may be gone, if it ended unseen: it was there when a list showed it.
+    pub(super) fn unseen_end(&self, key: &'a str, born: Revision) -> Revision {
+        let shown = self.shown.get(&(key, born)).copied().unwrap_or_default();
+        shown.max(born) + 1
     }
 
     /// The life of an object that began at a revision.
