@@ -6,6 +6,7 @@ use std::sync::Arc;
 use apiserver::cache::Cache;
 use apiserver::kinds::Registry;
 use apiserver::object::Obj;
+use apiserver::status::ApiError;
 use federation_api::federated::southbound::FederatedObject;
 use federation_api::names::TYPES_GROUP;
 use federation_api::{Cell, KubeFedCluster};
@@ -42,6 +43,11 @@ pub(super) struct Cached {
 impl Cached {
     pub(super) fn new(cache: Cache, registry: Arc<Registry>) -> Self {
         Self { cache, registry }
+    }
+
+    /// Waits until everything committed before the call is among the answers.
+    pub(super) async fn fresh(&self) -> Result<(), ApiError> {
+        self.cache.fresh().await
     }
 
     fn all<T: DeserializeOwned>(&self, resource: &str) -> Vec<T> {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::facts::Cached;
-use super::{Action, Request, Ruled, default_config, review};
+use super::{Action, Needs, Request, Reviewed, Ruled, default_config, review};
 
 /// The hub's plugin.
 #[derive(Clone, Debug)]
@@ -24,6 +24,21 @@ impl FederationAdmission {
         Self {
             facts: Cached::new(cache, registry),
         }
+    }
+
+    /// Judges by the cache, and once more by the latest if that could change the answer: a client that has just written a
+    /// cell may place objects in it, and a cell goes only if nothing was placed in it before.
+    async fn review(&self, ruled: Ruled, request: &Request<'_>) -> Result<Reviewed, ApiError> {
+        let needs = ruled.needs(request.action);
+        if needs == Needs::Placed {
+            self.facts.fresh().await?;
+        }
+        let reviewed = review(ruled, request, &self.facts);
+        if needs != Needs::Topology || (reviewed.outcome.is_ok() && reviewed.warnings.is_empty()) {
+            return Ok(reviewed);
+        }
+        self.facts.fresh().await?;
+        Ok(review(ruled, request, &self.facts))
     }
 }
 
@@ -64,7 +79,7 @@ impl Admission for FederationAdmission {
             object,
             old: attributes.old,
         };
-        let reviewed = review(ruled, &request, &self.facts);
+        let reviewed = self.review(ruled, &request).await?;
         for warning in reviewed.warnings {
             attributes.warnings.add(warning);
         }
