@@ -7,6 +7,7 @@ use tokio::sync::broadcast;
 
 use super::end::End;
 use super::link::Link;
+use super::upstream_agents::UpstreamLink;
 use crate::cluster::ClusterName;
 use crate::transport::Budget;
 use crate::wire::Refusal;
@@ -83,8 +84,10 @@ pub(crate) struct Bounds {
 struct State {
     /// Our own agents'.
     clusters: HashMap<ClusterName, Entry>,
-    /// Connections of upstream's agents.
+    /// Upstream's agents that serve.
     upstream: HashMap<ClusterName, usize>,
+    /// Their connections, whether they serve yet or not.
+    upstream_links: Vec<Arc<UpstreamLink>>,
     /// What peers say of theirs.
     elsewhere: HashMap<ClusterName, HashMap<String, ClusterStatus>>,
 }
@@ -118,27 +121,6 @@ pub(crate) struct Registry {
 
 /// Events that a slow receiver may be behind before it loses some.
 const EVENTS: usize = 4096;
-
-/// An upstream agent in the registry. It is taken out when this is dropped.
-pub(crate) struct Listed<'a> {
-    registry: &'a Registry,
-    clusters: Vec<ClusterName>,
-}
-
-impl Drop for Listed<'_> {
-    fn drop(&mut self) {
-        let mut state = self.registry.lock();
-        for name in &self.clusters {
-            if let Some(count) = state.upstream.get_mut(name) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    state.upstream.remove(name);
-                }
-            }
-            self.registry.tell_gone(&state, name, End::Closed);
-        }
-    }
-}
 
 impl Registry {
     pub(crate) fn new(bounds: Bounds) -> Self {
@@ -222,17 +204,44 @@ impl Registry {
         }
     }
 
-    /// Adds a connection of an upstream agent under each of its clusters.
-    pub(crate) fn list_upstream(&self, clusters: &[ClusterName]) -> Listed<'_> {
+    /// Adds an upstream agent under each cluster that it serves.
+    pub(crate) fn upstream_serves(&self, clusters: &[ClusterName]) {
         let mut state = self.lock();
         for name in clusters {
             *state.upstream.entry(name.clone()).or_default() += 1;
             self.tell_come(&state, name);
         }
-        Listed {
-            registry: self,
-            clusters: clusters.to_vec(),
+    }
+
+    /// Takes back [`Registry::upstream_serves`].
+    pub(crate) fn upstream_has_gone(&self, clusters: &[ClusterName]) {
+        let mut state = self.lock();
+        for name in clusters {
+            if let Some(count) = state.upstream.get_mut(name) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    state.upstream.remove(name);
+                }
+            }
+            self.tell_gone(&state, name, End::Closed);
         }
+    }
+
+    /// Adds a connection of an upstream agent.
+    pub(crate) fn insert_upstream(&self, link: &Arc<UpstreamLink>) {
+        self.lock().upstream_links.push(link.clone());
+    }
+
+    /// Takes it out.
+    pub(crate) fn remove_upstream(&self, link: &Arc<UpstreamLink>) {
+        self.lock()
+            .upstream_links
+            .retain(|other| !Arc::ptr_eq(other, link));
+    }
+
+    /// Every connection of an upstream agent.
+    pub(crate) fn upstream_links(&self) -> Vec<Arc<UpstreamLink>> {
+        self.lock().upstream_links.clone()
     }
 
     /// Takes in what a peer says of its clusters: all of them if `full`.

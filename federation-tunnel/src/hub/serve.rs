@@ -16,7 +16,7 @@ use super::session::{self, Newcomer};
 use super::tunnels::Inner;
 use super::upstream_agents::{self, UpstreamAgent};
 use crate::cluster::{ClusterId, ClusterName};
-use crate::identity::{AgentCertificate, CertificateProblem, Proof, is_peer, judge};
+use crate::identity::{AgentCertificate, CertificateProblem, Proof, judge, peer_name};
 use crate::seams::{ACCEPT_PAUSE, BoxIo, Listener};
 use crate::tls;
 use crate::transport::{Meter, Metered};
@@ -138,14 +138,9 @@ async fn handshake(
         .map_err(|error| Rejected::new(tls::classify(&error), error))?;
     let (_, session) = socket.get_ref();
     let protocol = session.alpn_protocol().map(<[u8]>::to_vec);
-    let is_peer = session
-        .peer_certificates()
-        .and_then(<[_]>::first)
-        .is_some_and(is_peer);
-    let certificate = session
-        .peer_certificates()
-        .and_then(<[_]>::first)
-        .map(AgentCertificate::read);
+    let shown = session.peer_certificates().and_then(<[_]>::first);
+    let peer = shown.and_then(peer_name);
+    let certificate = shown.map(AgentCertificate::read);
     match protocol.as_deref() {
         Some(ALPN_ENROLL) => enroll(inner, &mut socket, certificate, from)
             .await
@@ -171,15 +166,17 @@ async fn handshake(
                 Err(rejected)
             }
         },
-        Some(ALPN_PEER) if is_peer => {
-            let session = peers::admit(socket).await?;
+        Some(ALPN_PEER) => {
+            let Some(peer) = peer else {
+                return Err(Rejected::new(
+                    Refusal::UntrustedCertificate,
+                    "the certificate is not of a process of the hub",
+                ));
+            };
+            let session = peers::admit(socket, peer).await?;
             Ok(Outcome::Peer(Box::new(session)))
         }
-        Some(ALPN_PEER) => Err(Rejected::new(
-            Refusal::UntrustedCertificate,
-            "the certificate is not of a process of the hub",
-        )),
-        Some(upstream_agents::ALPN) => admit_upstream(inner, socket, certificate),
+        Some(upstream_agents::ALPN) => admit_upstream(inner, socket, meter, certificate),
         _ => Err(Rejected::new(
             Refusal::Protocol,
             "none of the tunnel's protocols",
@@ -254,6 +251,7 @@ fn known(
 fn admit_upstream(
     inner: &Inner,
     socket: Socket,
+    meter: &Arc<Meter>,
     certificate: Presented,
 ) -> Result<Outcome, Rejected> {
     let agents = inner
@@ -266,6 +264,7 @@ fn admit_upstream(
     let (certificate, good) = known(inner, certificate)?;
     Ok(Outcome::Upstream(Box::new(UpstreamAgent {
         socket,
+        meter: meter.clone(),
         clusters: good.iter().map(|id| id.name().clone()).collect(),
         certificate,
         agents,

@@ -93,12 +93,7 @@ impl Drop for Registered<'_> {
         let counters = &self.inner.counters;
         self.inner.registry.remove(self.link, self.end);
         counters.ended(self.end);
-        counters
-            .read
-            .fetch_add(self.link.meter.read(), Ordering::Relaxed);
-        counters
-            .written
-            .fetch_add(self.link.meter.written(), Ordering::Relaxed);
+        counters.carried(&self.link.meter);
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dial::DialError;
 use super::end::End;
+use crate::transport::Meter;
 use crate::wire::Refusal;
 
 /// Counters, living.
@@ -35,6 +36,12 @@ impl Counters {
         self.ends[end.index()].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Keeps the numbers of a connection that has ended.
+    pub(crate) fn carried(&self, meter: &Meter) {
+        self.read.fetch_add(meter.read(), Ordering::Relaxed);
+        self.written.fetch_add(meter.written(), Ordering::Relaxed);
+    }
+
     pub(crate) fn refusals(&self) -> Vec<(&'static str, u64)> {
         let codes = Refusal::ALL.into_iter().map(Refusal::code);
         pairs(codes, &self.refusals)
@@ -59,7 +66,7 @@ fn pairs(
         .collect()
 }
 
-/// A snapshot for metrics. Names with `_total` in their description only grow.
+/// A snapshot for metrics, of our own agents and upstream's. Names with `_total` in their description only grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HubStats {
     /// Clusters that have a tunnel now.

@@ -13,8 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::HubConfig;
 use super::dial::{DialError, dial};
 use super::end::End;
-use super::link::Link;
-use super::peers::Peers;
+use super::peers::{Peers, Pulses};
 use super::registry::{Bounds, ClusterStatus, Registry, TunnelEvent};
 use super::stats::{Counters, HubStats};
 use super::{serve, session, upstream_agents};
@@ -24,8 +23,8 @@ use crate::identity::{Accounts, Authority, AuthorityError, Directory, Enrollment
 use crate::konnectivity::Agents;
 use crate::seams::{BoxIo, Listener, Seams};
 use crate::tls::{self, TlsError};
-use crate::transport::{Budget, TunnelStream};
-use crate::wire::{ALPN_ENROLL, ALPN_PEER, ALPN_TUNNEL, Class};
+use crate::transport::{Budget, Meter, TunnelStream};
+use crate::wire::{ALPN_ENROLL, ALPN_PEER, ALPN_TUNNEL, Class, Refusal};
 
 /// The endpoint's own certificate cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) handshakes: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
     pub(crate) seams: Seams,
+    pub(crate) pulses: Pulses,
     next_link: AtomicU64,
     serving: Mutex<Serving>,
     peers: OnceLock<Arc<dyn Peers>>,
@@ -157,6 +157,7 @@ impl Tunnels {
             handshakes: Arc::new(Semaphore::new(limits.handshakes)),
             draining: AtomicBool::new(false),
             seams: seams.clone(),
+            pulses: Pulses::default(),
             next_link: AtomicU64::new(1),
             serving: Mutex::new(serving),
             peers: OnceLock::new(),
@@ -177,8 +178,7 @@ impl Tunnels {
     }
 
     /// Takes in upstream's agents (konnectivity) too, on the same port, with certificates of the same kind, and opens streams through them to
-    /// clusters that have no agent of ours. Once, before serving; a second call changes nothing. Each counts as one connection in
-    /// [`Tunnels::status`] and events, and not in [`Tunnels::stats`]: see [`Agents::counters`].
+    /// clusters that have no agent of ours. Once, before serving; a second call changes nothing. Each counts as one connection.
     pub fn serve_upstream_agents(&self, agents: Agents) {
         let _ = self.0.upstream_agents.set(agents);
     }
@@ -289,34 +289,54 @@ impl Tunnels {
         for link in self.0.registry.links(cluster) {
             session::recheck(&self.0, &link);
         }
+        for link in self.0.registry.upstream_links() {
+            link.recheck(cluster);
+        }
     }
 
     /// Numbers for metrics.
     #[must_use]
     pub fn stats(&self) -> HubStats {
         let links = self.0.registry.all_links();
+        let theirs = self.0.registry.upstream_links();
+        let upstream = self.0.upstream_agents().map(Agents::counters);
+        let upstream = upstream.unwrap_or_default();
         let counters = &self.0.counters;
-        let sum = |of: fn(&Link) -> u64| links.iter().map(|link| of(link)).sum::<u64>();
+        let streams: u64 = links.iter().map(|link| link.flows.count()).sum();
         let now = self.0.seams.now();
+        let ours = links.iter().map(|link| (&link.meter, &link.certificate));
+        let theirs = theirs.iter().map(|link| (&link.meter, &link.certificate));
+        let sockets: Vec<_> = ours.chain(theirs).collect();
+        let sum = |of: fn(&Meter) -> u64| sockets.iter().map(|(meter, _)| of(meter)).sum::<u64>();
+        let refused_upstream = [
+            (Refusal::ForeignCluster, upstream.foreign),
+            (
+                Refusal::Malformed,
+                upstream.refused.saturating_sub(upstream.foreign),
+            ),
+        ];
+        let mut refusals = counters.refusals();
+        for (refusal, count) in refused_upstream {
+            refusals[refusal.index()].1 += count;
+        }
         HubStats {
             clusters: self.0.registry.clusters_here().len() as u64,
-            connections: links.len() as u64,
-            streams: sum(|link| link.flows.count()),
+            connections: sockets.len() as u64,
+            streams: streams + upstream.connections,
             buffered_bytes: self.0.budget.used(),
             accepted: counters.accepted.load(Ordering::Relaxed),
-            streams_opened: counters.streams.load(Ordering::Relaxed),
-            bytes_read: counters.read.load(Ordering::Relaxed) + sum(|link| link.meter.read()),
-            bytes_written: counters.written.load(Ordering::Relaxed)
-                + sum(|link| link.meter.written()),
+            streams_opened: counters.streams.load(Ordering::Relaxed) + upstream.dialed,
+            bytes_read: counters.read.load(Ordering::Relaxed) + sum(Meter::read),
+            bytes_written: counters.written.load(Ordering::Relaxed) + sum(Meter::written),
             enrolled: counters.enrolled.load(Ordering::Relaxed),
             renewed: counters.renewed.load(Ordering::Relaxed),
             forwarded: counters.forwarded.load(Ordering::Relaxed),
-            refusals: counters.refusals(),
+            refusals,
             dial_failures: counters.failures(),
             ends: counters.ends(),
-            first_certificate_ends_in: links
+            first_certificate_ends_in: sockets
                 .iter()
-                .map(|link| link.certificate.seconds_left(now))
+                .map(|(_, certificate)| certificate.seconds_left(now))
                 .min(),
         }
     }
@@ -344,7 +364,7 @@ impl Tunnels {
 #[cfg(test)]
 impl Tunnels {
     /// A cluster's connections themselves.
-    pub(crate) fn links(&self, cluster: &ClusterName) -> Vec<Arc<Link>> {
+    pub(crate) fn links(&self, cluster: &ClusterName) -> Vec<Arc<super::link::Link>> {
         self.0.registry.links(cluster)
     }
 
@@ -356,7 +376,7 @@ impl Tunnels {
         target: &HostPort,
     ) -> Result<TunnelStream, DialError> {
         let known = self.links(cluster).remove(0);
-        let link = Link::new(super::link::Parts {
+        let link = super::link::Link::new(super::link::Parts {
             id: 0,
             agent: "bad".to_owned(),
             class: Class::Interactive,

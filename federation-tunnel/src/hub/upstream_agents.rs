@@ -1,20 +1,24 @@
 //! Upstream's agents (konnectivity) on the same port, told by their protocol `h2`, under the same identity: the certificate says which clusters.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::sleep;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::dial::DialError;
+use super::end::End;
 use super::serve::Socket;
 use super::tunnels::{Inner, Tunnels};
 use crate::address::HostPort;
 use crate::cluster::ClusterName;
 use crate::identity::{AgentCertificate, judge};
-use crate::konnectivity::{self, Admission, Agents, ClusterDial};
+use crate::konnectivity::{self, Admission, Agents, ClusterDial, Identifiers, Serving};
 use crate::seams::BoxIo;
-use crate::wire::{Class, DialRefusal};
+use crate::transport::Meter;
+use crate::wire::{Class, DialRefusal, Refusal};
 
 /// The protocol that upstream's agents insist on.
 pub(crate) const ALPN: &[u8] = b"h2";
@@ -25,47 +29,129 @@ const LOOK: Duration = Duration::from_secs(5);
 /// An upstream agent that may come in.
 pub(crate) struct UpstreamAgent {
     pub(crate) socket: Socket,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) certificate: AgentCertificate,
     pub(crate) clusters: Vec<ClusterName>,
     pub(crate) agents: Agents,
 }
 
-/// Serves it until it leaves, or may no longer serve all that it was taken in for.
-pub(crate) async fn run(inner: &Arc<Inner>, agent: UpstreamAgent, from: &str) {
-    let UpstreamAgent {
-        socket,
-        certificate,
-        clusters,
-        agents,
-    } = agent;
-    let names = clusters.iter().map(ToString::to_string).collect();
-    let may_no_longer = async {
+/// One connection of an upstream agent, as the rest of the hub sees it.
+pub(crate) struct UpstreamLink {
+    pub(crate) certificate: AgentCertificate,
+    pub(crate) meter: Arc<Meter>,
+    /// What it may serve.
+    clusters: Vec<ClusterName>,
+    again: Notify,
+}
+
+impl UpstreamLink {
+    /// Has the directory asked again, if the connection is about this cluster.
+    pub(crate) fn recheck(&self, cluster: &ClusterName) {
+        if self.clusters.contains(cluster) {
+            self.again.notify_one();
+        }
+    }
+
+    /// Waits until it may no longer serve all that it was taken in for.
+    async fn may_no_longer(&self, inner: &Inner) -> Refusal {
         loop {
-            let left = certificate.seconds_left(inner.seams.now());
-            sleep(LOOK.min(Duration::from_secs(left.max(1)))).await;
-            let good = match judge(&*inner.directory, &certificate, inner.seams.now()) {
+            let left = self.certificate.seconds_left(inner.seams.now());
+            let look = LOOK.min(Duration::from_secs(left.max(1)));
+            // Either way it is time to look.
+            let _ = timeout(look, self.again.notified()).await;
+            let good = match judge(&*inner.directory, &self.certificate, inner.seams.now()) {
                 Ok(good) => good,
                 Err(refusal) => return refusal,
             };
-            if !clusters
-                .iter()
-                .all(|name| good.iter().any(|id| id.name() == name))
-            {
-                return crate::wire::Refusal::UnknownCluster;
+            let mut all = self.clusters.iter();
+            if !all.all(|name| good.iter().any(|id| id.name() == name)) {
+                return Refusal::UnknownCluster;
             }
-        }
-    };
-    let _listed = inner.registry.list_upstream(&clusters);
-    tokio::select! {
-        served = agents.serve(socket, Admission::Clusters(names)) => {
-            if let Err(error) = served {
-                tracing::debug!(from, %error, "an upstream agent's connection broke");
-            }
-        }
-        refusal = may_no_longer => {
-            tracing::info!(from, code = %refusal, "an upstream agent may no longer serve");
         }
     }
+}
+
+/// A connection in the registry. Takes it out also if the task is dropped.
+struct Connected<'a> {
+    inner: &'a Inner,
+    link: Arc<UpstreamLink>,
+    end: End,
+}
+
+impl<'a> Connected<'a> {
+    fn new(inner: &'a Inner, link: Arc<UpstreamLink>) -> Self {
+        inner.registry.insert_upstream(&link);
+        inner.counters.accepted.fetch_add(1, Ordering::Relaxed);
+        Self {
+            inner,
+            link,
+            end: End::Stopped,
+        }
+    }
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.inner.registry.remove_upstream(&self.link);
+        self.inner.counters.ended(self.end);
+        self.inner.counters.carried(&self.link.meter);
+    }
+}
+
+/// An agent that serves. Takes it off the list also if its connection is dropped.
+struct Listed {
+    inner: Arc<Inner>,
+    clusters: Vec<ClusterName>,
+}
+
+impl Listed {
+    /// Of the clusters that the certificate lists it may have chosen some.
+    fn new(inner: Arc<Inner>, may: &[ClusterName], says: &Identifiers) -> Self {
+        let clusters: Vec<_> = may
+            .iter()
+            .filter(|name| says.leave(name.as_str()))
+            .cloned()
+            .collect();
+        inner.registry.upstream_serves(&clusters);
+        Self { inner, clusters }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.inner.registry.upstream_has_gone(&self.clusters);
+    }
+}
+
+/// Serves it until it leaves, or may no longer serve all that it was taken in for.
+pub(crate) async fn run(inner: &Arc<Inner>, agent: UpstreamAgent, from: &str) {
+    let names = agent.clusters.iter().map(ToString::to_string).collect();
+    let link = Arc::new(UpstreamLink {
+        certificate: agent.certificate,
+        meter: agent.meter,
+        clusters: agent.clusters,
+        again: Notify::new(),
+    });
+    let mut connected = Connected::new(inner, link.clone());
+    let (listing, may) = (inner.clone(), link.clone());
+    let serving: Serving = Arc::new(move |says| {
+        let listed = Listed::new(listing.clone(), &may.clusters, says);
+        Box::new(listed)
+    });
+    let admission = Admission::Clusters(names);
+    connected.end = tokio::select! {
+        served = agent.agents.serve_and_tell(agent.socket, admission, Some(serving)) => match served {
+            Ok(()) => End::Closed,
+            Err(error) => {
+                tracing::debug!(from, %error, "an upstream agent's connection broke");
+                End::Broken
+            }
+        },
+        refusal = link.may_no_longer(inner) => {
+            tracing::info!(from, code = %refusal, "an upstream agent may no longer serve");
+            End::NoLonger(refusal)
+        }
+    };
 }
 
 /// What a failure of theirs is in our words.

@@ -246,19 +246,18 @@ fn parse(request: &[u8]) -> Result<CertificateSigningRequestParams, AuthorityErr
 /// How a process of the hub is written in the URI SAN of its certificate: `koinon:hub:<name>`. Agents' begin with `koinon:cluster:`.
 const PEER: &str = "koinon:hub:";
 
-/// Whether a certificate of the authority names a process of the hub.
-pub(crate) fn is_peer(certificate: &CertificateDer<'_>) -> bool {
-    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
-        return false;
-    };
-    let Ok(Some(names)) = parsed.subject_alternative_name() else {
-        return false;
-    };
+/// The process of the hub that a certificate of the authority names; `None` if it names none.
+pub(crate) fn peer_name(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let names = parsed.subject_alternative_name().ok()??;
     names
         .value
         .general_names
         .iter()
-        .any(|name| matches!(name, GeneralName::URI(uri) if uri.starts_with(PEER)))
+        .find_map(|name| match name {
+            GeneralName::URI(uri) => uri.strip_prefix(PEER).map(str::to_owned),
+            _ => None,
+        })
 }
 
 /// Parameters that all our certificates share. The serial number is random: the library's own would repeat with the key.

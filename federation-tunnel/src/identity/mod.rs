@@ -15,7 +15,7 @@ mod request;
 mod token;
 
 pub use account::{Accounts, MemberAccount};
-pub(crate) use authority::is_peer;
+pub(crate) use authority::peer_name;
 pub use authority::{Authority, AuthorityError, ServerIdentity};
 pub use certificate::{AgentCertificate, CertificateProblem};
 pub(crate) use directory::judge;

@@ -28,6 +28,7 @@ pub use front::{
     ClusterDial, ConnectError, Front, GrpcError, ToAgents, ToCluster, ToNamedCluster, bind_unix,
     serve_connect, serve_grpc, serve_tls, serve_unix,
 };
+pub(crate) use hub::Serving;
 pub use hub::{
     Admission, Agents, AgentsConfig, Counters, Identifiers, IdentifiersError, ServeError, Strategy,
     UnknownStrategy,

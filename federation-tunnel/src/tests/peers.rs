@@ -1,12 +1,18 @@
 //! Several processes of one hub, with an agent at one of them.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep};
 
 use crate::hub::PeerLinks;
 use crate::identity::Trust;
-use crate::testing::{Running, Targets, World, echo_over, until};
+use crate::testing::{Net, Running, Targets, World, echo_over, until};
 use crate::{
-    Class, ClusterId, DialError, DialRefusal, HostPort, HubConfig, Refusal, TunnelEvent, Tunnels,
+    BoxIo, Class, ClusterId, DialError, DialRefusal, HostPort, HubConfig, Refusal, TunnelEvent,
+    Tunnels,
 };
 
 /// Two processes that know of each other.
@@ -15,6 +21,9 @@ struct Two {
     b: Tunnels,
     links: [PeerLinks; 2],
     tasks: [Option<Running>; 2],
+    /// Between the two, and no agent is on it.
+    net: Net,
+    _listeners: [Running; 2],
 }
 
 fn address(name: &str) -> HostPort {
@@ -31,19 +40,63 @@ impl Two {
             world.hub_at(&address(name))
         };
         let ((a, first), (b, second)) = (start("a"), start("b"));
+        let net = Net::new(&world.seams);
+        let listen = |tunnels: &Tunnels, name: &str| {
+            let (tunnels, listener) = (tunnels.clone(), net.listen(&address(name)));
+            Running::start(|stop| async move { tunnels.serve(listener, stop).await })
+        };
         let link = |tunnels: &Tunnels, other: &str| {
-            let links = PeerLinks::new(tunnels, Arc::new(world.net.clone()));
+            let links = PeerLinks::new(tunnels, Arc::new(net.clone()));
             tunnels.set_peers(Arc::new(links.clone()));
             links.set(&[(other.to_owned(), address(other))]);
             links
         };
         Self {
             links: [link(&a, "b"), link(&b, "a")],
+            _listeners: [listen(&a, "a"), listen(&b, "b")],
+            net,
             a,
             b,
             tasks: [Some(first), Some(second)],
         }
     }
+}
+
+impl Two {
+    /// A stream from the one to the agent of the other, which sends back what it gets.
+    async fn echo(&self, id: &ClusterId) -> BoxIo {
+        until("both know", || {
+            self.a.is_up(id.name()) && self.b.is_up(id.name())
+        })
+        .await;
+        let target = Targets::at(Targets::ECHO);
+        let stream = self.a.dial(id.name(), &target, Class::Interactive).await;
+        let mut stream = stream.unwrap();
+        say(&mut stream).await.unwrap();
+        stream
+    }
+
+    /// How long both sides believed in a stream between them after the network had gone silent.
+    async fn vanish(&self, mut stream: BoxIo) -> Duration {
+        self.net.weather(|weather| weather.black_hole = true);
+        let start = Instant::now();
+        let error = stream.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        let error = stream.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        until("the other side knows", || self.b.stats().streams == 0).await;
+        start.elapsed()
+    }
+}
+
+/// Something goes there and comes back.
+async fn say(stream: &mut BoxIo) -> io::Result<()> {
+    stream.write_all(b"hello").await?;
+    stream.flush().await?;
+    let mut back = [0; 5];
+    stream.read_exact(&mut back).await?;
+    assert_eq!(&back, b"hello");
+    Ok(())
 }
 
 fn agent_at(world: &World, id: &ClusterId, name: &str) -> Running {
@@ -95,11 +148,71 @@ async fn a_stream_goes_through_the_process_that_has_the_agent() {
     // A process that goes takes its agents with it.
     let _agent = agent_at(&world, &id, "b");
     until("back", || two.a.is_up(id.name())).await;
+    two.net.reset_all();
+    two.net.weather(|weather| weather.refuse = true);
     drop(two.tasks[1].take());
     until("gone", || !two.a.is_up(id.name())).await;
     for links in &two.links {
         links.close();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_vanishes_without_a_word_is_noticed_at_both_ends() {
+    let mut world = World::new(92);
+    let id = world.cluster("hz-1", "uid-1");
+    let two = Two::start(&mut world);
+    let _agent = agent_at(&world, &id, "b");
+    let mut stream = two.echo(&id).await;
+    // Silence of the stream means nothing, nor does a short one of the network.
+    sleep(Duration::from_secs(300)).await;
+    say(&mut stream).await.unwrap();
+    two.net.weather(|weather| weather.black_hole = true);
+    sleep(Duration::from_secs(8)).await;
+    two.net.weather(|weather| weather.black_hole = false);
+    say(&mut stream).await.unwrap();
+    let took = two.vanish(stream).await;
+    assert!(took <= Duration::from_secs(16), "{took:?}");
+    until("and its agents", || !two.a.is_up(id.name())).await;
+    let target = Targets::at(Targets::ECHO);
+    let start = Instant::now();
+    let none = two.a.dial(id.name(), &target, Class::Interactive).await;
+    assert_eq!(none.err().unwrap().code(), "no-agent");
+    assert!(start.elapsed() <= Duration::from_secs(1));
+}
+
+/// Its Lease may end before its silence is noticed, or while it lives: the database is down.
+#[tokio::test(start_paused = true)]
+async fn a_process_off_the_list_keeps_its_streams_while_it_lives() {
+    let mut world = World::new(93);
+    let id = world.cluster("hz-1", "uid-1");
+    let two = Two::start(&mut world);
+    let _agent = agent_at(&world, &id, "b");
+    let mut stream = two.echo(&id).await;
+    for links in &two.links {
+        links.set(&[]);
+    }
+    assert!(!two.a.is_up(id.name()));
+    sleep(Duration::from_secs(60)).await;
+    assert!(!two.a.is_up(id.name()));
+    say(&mut stream).await.unwrap();
+    let took = two.vanish(stream).await;
+    assert!(took <= Duration::from_secs(16), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_to_a_process_that_has_just_vanished_ends_soon() {
+    let mut world = World::new(94);
+    let id = world.cluster("hz-1", "uid-1");
+    let two = Two::start(&mut world);
+    let _agent = agent_at(&world, &id, "b");
+    drop(two.echo(&id).await);
+    two.net.weather(|weather| weather.black_hole = true);
+    let target = Targets::at(Targets::ECHO);
+    let start = Instant::now();
+    let none = two.a.dial(id.name(), &target, Class::Interactive).await;
+    assert_eq!(none.err().unwrap().code(), "peer");
+    assert!(start.elapsed() <= Duration::from_secs(4));
 }
 
 #[tokio::test(start_paused = true)]

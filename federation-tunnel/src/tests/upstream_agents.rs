@@ -52,6 +52,14 @@ impl Dial for ToTargets {
 
 /// Starts an upstream agent with a certificate for these clusters, or without one.
 fn agent(world: &World, clusters: &[ClusterId]) -> watch::Receiver<AgentState> {
+    agent_that_says(world, clusters, "")
+}
+
+fn agent_that_says(
+    world: &World,
+    clusters: &[ClusterId],
+    identifiers: &str,
+) -> watch::Receiver<AgentState> {
     let identity = (!clusters.is_empty()).then(|| {
         let key = AgentKey::generate().unwrap();
         let life = Duration::from_secs(3600);
@@ -69,8 +77,10 @@ fn agent(world: &World, clusters: &[ClusterId]) -> watch::Receiver<AgentState> {
     };
     let (state, seen) = watch::channel(AgentState::default());
     let seams = world.seams.clone();
+    let mut config = AgentConfig::new("upstream-agent", "hub");
+    config.identifiers = identifiers.parse().unwrap();
     tokio::spawn(run_agent(
-        AgentConfig::new("upstream-agent", "hub"),
+        config,
         Arc::new(servers),
         Arc::new(ToTargets(world.targets.clone())),
         move || seams.unit(),
@@ -107,9 +117,34 @@ async fn an_upstream_agent_serves_its_cluster_until_that_is_deleted() {
         .err()
         .unwrap();
     assert_eq!(error.code(), "no-agent");
+    let stats = tunnels.stats();
+    assert_eq!([stats.clusters, stats.connections, stats.streams], [1; 3]);
+    assert_eq!(
+        stats.first_certificate_ends_in.map(|left| left / 600),
+        Some(6)
+    );
+    assert!(stats.bytes_read > 20_000, "{stats:?}");
     world.directory.remove(id.name());
+    tunnels.recheck(id.name());
     let took = until("down", || !tunnels.is_up(id.name())).await;
-    assert!(took <= Duration::from_secs(6), "{took:?}");
+    assert!(took <= Duration::from_secs(1), "{took:?}");
+    let ended = |stats: crate::HubStats| stats.ends.contains(&("no-longer", 1));
+    assert!(ended(tunnels.stats()), "{:?}", tunnels.stats());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_upstream_agent_says_narrows_what_it_serves_and_no_more() {
+    let world = World::new(83);
+    let [one, two] = [("hz-1", "uid-1"), ("hz-2", "uid-2")].map(|(n, uid)| world.cluster(n, uid));
+    let (tunnels, _hub) = world.hub();
+    tunnels.serve_upstream_agents(Agents::new(AgentsConfig::new("hub-0")));
+    let _greedy = agent_that_says(&world, std::slice::from_ref(&one), "host=hz-2");
+    let refused = || tunnels.stats().refused(Refusal::ForeignCluster);
+    until("refused", || refused() >= 2).await;
+    assert!(tunnels.clusters().is_empty(), "{:?}", tunnels.clusters());
+    let _modest = agent_that_says(&world, &[one.clone(), two.clone()], "host=hz-2");
+    until("up", || tunnels.is_up(two.name())).await;
+    assert!(!tunnels.is_up(one.name()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
 
 use super::Peers;
+use super::pulse::Watched;
 use super::serve::HEARTBEAT;
 use crate::address::HostPort;
 use crate::cluster::ClusterName;
@@ -28,14 +29,16 @@ use crate::wire::{
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A peer that says nothing for so long is gone, and its agents with it.
-const SILENCE: Duration = HEARTBEAT.saturating_mul(3);
+/// A peer that says nothing for so long is gone, its agents with it, and all streams from and to it.
+pub(super) const SILENCE: Duration = HEARTBEAT.saturating_mul(3);
 /// How long connecting to a peer may take, up to its first word.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a certificate for peers is good; a new one is made after half of it.
 const CERTIFICATE: Duration = Duration::from_secs(24 * 3600);
 /// Longest pause between two tries to reach a peer.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How often to look whether a peer that is off the list still has streams.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Connections to the hub's other processes. Cheap to clone; all clones are the same. Give it to [`Tunnels::set_peers`], tell it with
 /// [`PeerLinks::set`] whom there is, and end it with [`PeerLinks::close`].
@@ -51,7 +54,8 @@ struct Inner {
 
 struct Peer {
     address: HostPort,
-    task: JoinHandle<()>,
+    /// It is off the list.
+    retired: CancellationToken,
 }
 
 impl std::fmt::Debug for PeerLinks {
@@ -87,7 +91,7 @@ impl PeerLinks {
                 .iter()
                 .any(|(other, at)| other == name && *at == peer.address);
             if !stays {
-                peer.task.abort();
+                peer.retired.cancel();
                 hub.registry.forget_peer(name);
                 tracing::info!(peer = name, "a process of the hub is gone");
             }
@@ -98,16 +102,21 @@ impl PeerLinks {
                 continue;
             }
             tracing::info!(peer = name, %address, "a process of the hub is there");
-            let task = follow(self.0.clone(), hub.clone(), name.clone(), address.clone());
-            let peer = Peer {
+            let retired = CancellationToken::new();
+            let followed = Followed {
+                links: self.0.clone(),
+                hub: hub.clone(),
+                name: name.clone(),
                 address: address.clone(),
-                task: tokio::spawn(task),
+                retired: retired.clone(),
             };
-            known.insert(name.clone(), peer);
+            tokio::spawn(followed.run());
+            let address = address.clone();
+            known.insert(name.clone(), Peer { address, retired });
         }
     }
 
-    /// Forgets everybody. Streams that are open go on.
+    /// Forgets everybody. Streams that are open go on, as long as their peers are heard.
     pub fn close(&self) {
         self.set(&[]);
         lock(&self.0.hub).take();
@@ -156,37 +165,71 @@ impl Inner {
     }
 }
 
-/// Learns from one peer which clusters it holds, for ever.
-async fn follow(links: Arc<Inner>, hub: Arc<Hub>, name: String, address: HostPort) {
-    let mut pause = PAUSE / 16;
-    loop {
-        let ended = listen(&links, &hub, &name, &address, &mut pause).await;
-        hub.registry.forget_peer(&name);
-        if let Err(error) = ended {
-            tracing::debug!(peer = name, %error, "a process of the hub does not answer");
-        }
-        sleep(pause.mul_f64(0.5 + hub.seams.unit() / 2.0)).await;
-        pause = (pause * 2).min(PAUSE);
-    }
+/// One peer that is listened to: which clusters it holds, and whether it lives.
+struct Followed {
+    links: Arc<Inner>,
+    hub: Arc<Hub>,
+    name: String,
+    address: HostPort,
+    retired: CancellationToken,
 }
 
-async fn listen(
-    links: &Inner,
-    hub: &Hub,
-    name: &str,
-    address: &HostPort,
-    pause: &mut Duration,
-) -> Result<(), BoxError> {
-    let request = PeerRequest {
-        version: VERSION,
-        ..PeerRequest::default()
-    };
-    let mut socket = links.open(hub, address, &request).await?;
-    loop {
-        let news: PeerRoutes = timeout(SILENCE, read_message(&mut socket)).await??;
-        *pause = PAUSE / 16;
-        let routes = news.routes.into_iter().filter_map(status).collect();
-        hub.registry.put_peer(name, news.full, routes);
+impl Followed {
+    /// Goes on while the peer is on the list, or has streams: these need to know whether it lives.
+    async fn run(self) {
+        tokio::select! {
+            () = self.follow() => {}
+            () = self.unneeded() => {}
+        }
+        if !lock(&self.links.peers).contains_key(&self.name) {
+            self.hub.pulses.forget(&self.name);
+        }
+    }
+
+    async fn unneeded(&self) {
+        self.retired.cancelled().await;
+        while self.hub.pulses.is_watched(&self.name) {
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn follow(&self) {
+        let mut pause = PAUSE / 16;
+        loop {
+            let ended = self.listen(&mut pause).await;
+            self.note(true, Vec::new());
+            if let Err(error) = ended {
+                tracing::debug!(peer = self.name, %error, "a process of the hub does not answer");
+            }
+            sleep(pause.mul_f64(0.5 + self.hub.seams.unit() / 2.0)).await;
+            pause = (pause * 2).min(PAUSE);
+        }
+    }
+
+    async fn listen(&self, pause: &mut Duration) -> Result<(), BoxError> {
+        let request = PeerRequest {
+            version: VERSION,
+            ..PeerRequest::default()
+        };
+        let mut socket = self.links.open(&self.hub, &self.address, &request).await?;
+        loop {
+            let news: PeerRoutes = timeout(SILENCE, read_message(&mut socket)).await??;
+            *pause = PAUSE / 16;
+            self.hub.pulses.beat(&self.name);
+            self.note(
+                news.full,
+                news.routes.into_iter().filter_map(status).collect(),
+            );
+        }
+    }
+
+    /// Takes in what it says, unless it is off the list.
+    fn note(&self, full: bool, routes: Vec<(ClusterName, ClusterStatus)>) {
+        // While this is locked nobody takes it off.
+        let _known = lock(&self.links.peers);
+        if !self.retired.is_cancelled() {
+            self.hub.registry.put_peer(&self.name, full, routes);
+        }
     }
 }
 
@@ -234,7 +277,12 @@ impl Peers for PeerLinks {
                 Ok((_, answer)) if !answer.code.is_empty() => {
                     return Some(Err(DialError::from_peer(cluster, &answer)));
                 }
-                Ok((socket, _)) => return Some(Ok(Box::new(socket))),
+                Ok((socket, _)) => {
+                    return Some(Ok(match hub.pulses.watch(name) {
+                        Some(watch) => Box::new(Watched::new(socket, &watch)),
+                        None => Box::new(socket),
+                    }));
+                }
                 Err(error) => failed = error,
             }
         }

@@ -2,9 +2,10 @@
 //!
 //! Processes connect to one another at the tunnel's own port, under a protocol of its own and with certificates of the tunnel's authority that
 //! name a hub. Each tells the others which clusters have agents here, as that changes. A forwarded stream is a connection of its own: no two
-//! share a pipe, so none waits for another.
+//! share a pipe, so none waits for another. It ends when the other process is not heard any more.
 
 mod links;
+mod pulse;
 mod serve;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use crate::seams::BoxIo;
 use crate::wire::Class;
 
 pub use links::PeerLinks;
+pub(crate) use pulse::Pulses;
 pub(crate) use serve::{PeerSession, admit, run};
 
 /// The other processes of the hub, which may hold the connections of a cluster that has none here.

@@ -7,6 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 
+use super::pulse::vanished;
 use crate::address::HostPort;
 use crate::cluster::ClusterName;
 use crate::hub::registry::TunnelEvent;
@@ -21,26 +22,33 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// A peer that was let in, and what it wants.
 pub(crate) struct PeerSession {
+    /// The process's name, as its certificate says.
+    peer: String,
     socket: Socket,
     request: PeerRequest,
 }
 
 /// Reads what a peer wants. That it is a peer, its certificate has shown.
-pub(crate) async fn admit(mut socket: Socket) -> Result<PeerSession, FrameError> {
+pub(crate) async fn admit(mut socket: Socket, peer: String) -> Result<PeerSession, FrameError> {
     let request = read_message(&mut socket).await?;
-    Ok(PeerSession { socket, request })
+    Ok(PeerSession {
+        peer,
+        socket,
+        request,
+    })
 }
 
 /// Does it, until either side ends.
 pub(crate) async fn run(inner: &Arc<Inner>, session: PeerSession, from: &str) {
     let PeerSession {
+        peer,
         mut socket,
         request,
     } = session;
     let ended = if request.cluster.is_empty() {
         routes(inner, &mut socket).await
     } else {
-        stream(inner, &mut socket, &request).await
+        stream(inner, &peer, &mut socket, &request).await
     };
     if let Err(error) = ended {
         tracing::debug!(from, %error, "a peer's connection ended");
@@ -49,6 +57,7 @@ pub(crate) async fn run(inner: &Arc<Inner>, session: PeerSession, from: &str) {
 
 async fn stream(
     inner: &Arc<Inner>,
+    peer: &str,
     socket: &mut Socket,
     request: &PeerRequest,
 ) -> std::io::Result<()> {
@@ -69,8 +78,17 @@ async fn stream(
     {
         Ok(mut member) => {
             write_message(socket, &PeerAnswer::default()).await?;
-            tokio::io::copy_bidirectional(socket, &mut member).await?;
-            Ok(())
+            // Whether the other process lives is known if it is listened to.
+            let silent = async {
+                match inner.pulses.watch(peer) {
+                    Some(watch) => watch.silent().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                copied = tokio::io::copy_bidirectional(socket, &mut member) => copied.map(drop),
+                () = silent => Err(vanished()),
+            }
         }
         Err(error) => {
             let answer = refusal(error.code(), error.detail());

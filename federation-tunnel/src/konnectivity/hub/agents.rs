@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::Stream;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 use tracing::{info, warn};
 
 use super::counters::Counts;
@@ -73,11 +73,15 @@ struct Links {
 #[derive(Clone, Debug)]
 pub struct Agents(Arc<Inner>);
 
+/// Called for each agent that begins to serve, with what it says of itself; what it returns lives as long as that agent serves.
+pub(crate) type Serving = Arc<dyn Fn(&Identifiers) -> Box<dyn Send + Sync> + Send + Sync>;
+
 /// Takes an agent off the list.
 struct Registered {
     inner: Arc<Inner>,
     number: u64,
     _session: Owned<Dialer>,
+    _serving: Option<Box<dyn Send + Sync>>,
 }
 
 impl Drop for Registered {
@@ -134,11 +138,21 @@ impl Agents {
     /// # Errors
     /// The connection broke. That an agent leaves is no error.
     pub async fn serve(&self, io: impl Io, admission: Admission) -> Result<(), ServeError> {
+        self.serve_and_tell(io, admission, None).await
+    }
+
+    /// As [`Agents::serve`], and tells of agents that may serve as they come and go.
+    pub(crate) async fn serve_and_tell(
+        &self,
+        io: impl Io,
+        admission: Admission,
+        serving: Option<Serving>,
+    ) -> Result<(), ServeError> {
         let served = Arc::new(Served::default());
         let ends = Arc::clone(&served);
         let agents = self.clone();
         let method = move |request: Request| {
-            let answer = agents.connect(request, admission.clone(), &ends);
+            let answer = agents.connect(request, admission.clone(), serving.as_ref(), &ends);
             std::future::ready(answer)
         };
         let outcome = grpc::serve(io, CONNECT, None, method).await;
@@ -150,18 +164,23 @@ impl Agents {
         &self,
         request: Request,
         admission: Admission,
+        serving: Option<&Serving>,
         served: &Served,
     ) -> Result<Response<impl Stream<Item = Message> + Send + use<>>, Status> {
         let (agent, identifiers) =
             self.admit(request.metadata(), &admission)
                 .inspect_err(|why| {
                     Counts::add(&self.0.counts.refused);
+                    if why.code() == Code::PermissionDenied {
+                        Counts::add(&self.0.counts.foreign);
+                    }
                     warn!(why = why.message(), ?admission, "refused an agent");
                 })?;
         let config = &self.0.config;
         let session = Session::new(Dialer::new(config.limits));
         served.add(&session);
         info!(agent, ?admission, %identifiers, "an agent connects");
+        let serving = serving.map(|serving| serving(&identifiers));
         let link = Link {
             agent,
             admission,
@@ -179,6 +198,7 @@ impl Agents {
             inner: Arc::clone(&self.0),
             number,
             _session: owned,
+            _serving: serving,
         };
         let mut response = Response::new(Outbound::new(session, registered));
         let metadata = response.metadata_mut();

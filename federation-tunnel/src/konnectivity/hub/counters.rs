@@ -11,6 +11,8 @@ pub struct Counters {
     pub connections: u64,
     /// Agents that were refused: their metadata was wrong, or they named what their certificate does not.
     pub refused: u64,
+    /// Those of them that named what their certificate does not.
+    pub foreign: u64,
     /// Dials that succeeded.
     pub dialed: u64,
     /// Dials that failed for want of an agent.
@@ -22,6 +24,7 @@ pub struct Counters {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) refused: AtomicU64,
+    pub(super) foreign: AtomicU64,
     pub(super) dialed: AtomicU64,
     pub(super) no_agent: AtomicU64,
     pub(super) failed: AtomicU64,
@@ -38,6 +41,7 @@ impl Counts {
             agents: agents as u64,
             connections: connections as u64,
             refused: read(&self.refused),
+            foreign: read(&self.foreign),
             dialed: read(&self.dialed),
             no_agent: read(&self.no_agent),
             failed: read(&self.failed),

@@ -34,6 +34,13 @@ pub enum IdentifiersError {
     Encoding(String),
 }
 
+impl Identifiers {
+    /// Whether an agent that may serve a cluster wants to: it names no host, or this one.
+    pub(crate) fn leave(&self, cluster: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|host| host == cluster)
+    }
+}
+
 impl FromStr for Identifiers {
     type Err = IdentifiersError;
 

@@ -6,6 +6,7 @@ mod identifiers;
 mod link;
 mod route;
 
+pub(crate) use agents::Serving;
 pub use agents::{Agents, AgentsConfig, ServeError};
 pub use counters::Counters;
 pub use identifiers::{Identifiers, IdentifiersError};

@@ -70,9 +70,7 @@ pub(super) fn for_cluster(agents: &[Candidate<'_>], cluster: &str) -> Vec<usize>
         let Admission::Clusters(clusters) = agent.admission else {
             return false;
         };
-        let narrowed = &agent.identifiers.hosts;
-        clusters.iter().any(|name| name == cluster)
-            && (narrowed.is_empty() || narrowed.iter().any(|name| name == cluster))
+        clusters.iter().any(|name| name == cluster) && agent.identifiers.leave(cluster)
     };
     ranked(agents, |agent| serves(agent).then_some(0))
 }
