@@ -28,7 +28,7 @@ use super::hub_tunnels::HubTunnels;
 use super::objects::{CONFIG_MAPS, get};
 use super::peers::PeerKeeper;
 use super::tokens::SecretTokens;
-use super::watch;
+use super::{sweep, watch};
 
 /// Who the tunnel's own writes are recorded as.
 const USER: &str = "system:koinon:tunnel";
@@ -147,9 +147,10 @@ impl TunnelEndpoint {
         if let Some(address) = options.peer_address {
             let links = PeerLinks::new(&tunnels, Arc::new(TcpConnector::default()));
             tunnels.set_peers(Arc::new(links.clone()));
-            let keeper = PeerKeeper::new(hub, links, &options.name, address);
+            let keeper = PeerKeeper::new(hub.clone(), links, &options.name, address);
             tasks.spawn(keeper.run(stop.clone()));
         }
+        tasks.spawn(sweep::run(hub, stop.clone()));
         let (serving, stopped) = (tunnels.clone(), stop.clone());
         tasks.spawn(async move { serving.serve(listener, stopped).await });
         tasks.spawn(watch::follow(

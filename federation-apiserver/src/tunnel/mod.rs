@@ -4,6 +4,7 @@
 //! - [`HubTunnels`] is how the rest of the hub finds the tunnels: the cluster proxy, and `tunnel_api` for controllers in other processes.
 //! - `settings` are its flags; `fronts` let in clients that speak konnectivity-client's protocol or HTTP CONNECT.
 //! - `peers` finds the hub's other processes.
+//! - `sweep` deletes tokens that have expired.
 //! - `directory`, `tokens`, `accounts` and `authority` keep what agents are judged by in the hub's own objects, so that several processes on one database
 //!   agree.
 //!
@@ -19,6 +20,7 @@ mod metrics;
 mod objects;
 mod peers;
 mod settings;
+mod sweep;
 mod tokens;
 mod tunnel_api;
 mod watch;

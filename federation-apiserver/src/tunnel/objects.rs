@@ -12,6 +12,8 @@ use serde_json::Value;
 pub(super) const SECRETS: Gvr<'static> = Gvr::new("", "v1", "secrets");
 /// ConfigMaps, as the API speaks of them.
 pub(super) const CONFIG_MAPS: Gvr<'static> = Gvr::new("", "v1", "configmaps");
+/// Secrets, as the cache knows them.
+pub(super) const STORED_SECRETS: &str = "/secrets";
 /// Clusters, as the cache knows them.
 pub(super) const STORED_CLUSTERS: &str = "core.kubefed.io/kubefedclusters";
 

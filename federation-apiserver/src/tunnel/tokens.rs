@@ -94,7 +94,7 @@ pub fn bootstrap_secret(id: &TokenId, record: &TokenRecord) -> Value {
 }
 
 /// What a Secret says of a token; `None` if it is not a token's, or damaged: then the token is worth nothing.
-fn record(secret: &Value) -> Option<TokenRecord> {
+pub(super) fn record(secret: &Value) -> Option<TokenRecord> {
     if secret["type"] != BOOTSTRAP_TYPE {
         return None;
     }

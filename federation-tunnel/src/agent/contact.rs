@@ -78,15 +78,32 @@ impl ContactError {
             .filter(|c| !c.is_control())
             .take(300)
             .collect();
+        let refusal = refused.code.parse().unwrap_or(Refusal::Protocol);
         Self::Refused {
-            refusal: refused.code.parse().unwrap_or(Refusal::Protocol),
+            refusal,
             detail: if detail.is_empty() {
-                "no more is said".to_owned()
+                unsaid(refusal).to_owned()
             } else {
                 detail
             },
             retry_after: Duration::from_millis(refused.retry_after_ms),
         }
+    }
+}
+
+/// What there is to know about a refusal whose reason the hub does not tell to strangers.
+fn unsaid(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::ExpiredToken => {
+            "the bootstrap token's time is over; fedctl join CLUSTER --tunnel --new-token makes another"
+        }
+        Refusal::UnknownToken => {
+            "the hub has no such bootstrap token: it is mistyped, or expired more than an hour ago; fedctl join CLUSTER --tunnel --new-token makes another"
+        }
+        Refusal::UsedToken => {
+            "another key has used the bootstrap token: if it was not this agent's, revoke that certificate; fedctl join CLUSTER --tunnel --new-token makes another"
+        }
+        _ => "no more is said",
     }
 }
 
