@@ -255,6 +255,8 @@ pub enum AgentForm {
     Manifest,
     /// A command line.
     Command,
+    /// The command lines of upstream's konnectivity-agent: one that gets its certificate, and its own.
+    Konnectivity,
 }
 
 /// `fedctl unjoin`.

@@ -21,8 +21,8 @@ mod wire;
 pub use address::{AddressError, Host, HostPort};
 pub use agent::{
     Agent, AgentConfig, AgentHandle, AgentParts, AgentStats, AllowList, AllowRule, AllowRuleError,
-    BackoffTiming, ContactError, IdentityStore, MemoryIdentity, StoredIdentity, TcpUpstream,
-    Upstream,
+    BackoffTiming, CertificateError, ContactError, IdentityStore, MemoryIdentity, StoredIdentity,
+    TcpUpstream, Upstream,
 };
 pub use cluster::{ClusterError, ClusterId, ClusterName};
 pub use connect::{HttpProxy, ProxyError, TcpConnector};

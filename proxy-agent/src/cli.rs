@@ -77,6 +77,10 @@ pub struct Cli {
     /// Directory for the agent's key and certificate, made if needed, readable by its owner only
     #[arg(long, default_value = "/var/lib/koinon-agent")]
     pub state_dir: PathBuf,
+    /// Get a certificate into --state-dir, or renew it if that is due, and exit: for konnectivity-agent, which cannot do so. `identity.pem` there holds
+    /// key and chain, `authorities.pem` whom to trust. Run it again before the agent starts, and from time to time
+    #[arg(long, conflicts_with = "agent_cert")]
+    pub certificate_only: bool,
     /// File with a certificate chain that someone else issues and renews, PEM; together with --agent-key
     #[arg(long, requires = "agent_key")]
     pub agent_cert: Option<PathBuf>,

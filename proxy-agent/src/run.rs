@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use federation_tunnel::Agent;
+use federation_tunnel::{Agent, CertificateError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -32,6 +32,9 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
+    /// There is no certificate, and nothing else was asked for.
+    #[error("there is no new certificate")]
+    Certificate(#[source] CertificateError),
     /// Signals cannot be awaited.
     #[error("signals cannot be handled")]
     Signals(#[source] io::Error),
@@ -98,7 +101,7 @@ fn stop_at_signals(stop: CancellationToken) -> io::Result<()> {
 /// Runs an agent until `stop`.
 ///
 /// # Errors
-/// If it cannot start. Once it runs, nothing ends it but `stop`.
+/// If it cannot start. Once it runs, nothing ends it but `stop`. With `--certificate-only`: if there is no certificate.
 pub async fn run(cli: &Cli, stop: CancellationToken) -> Result<(), RunError> {
     if cli.protocol == Protocol::Konnectivity {
         return konnectivity::run(cli, stop).await;
@@ -108,6 +111,12 @@ pub async fn run(cli: &Cli, stop: CancellationToken) -> Result<(), RunError> {
         tracing::warn!("{remark}");
     }
     let agent = Agent::new(setup.config, setup.parts);
+    if cli.certificate_only {
+        return agent
+            .keep_certificate()
+            .await
+            .map_err(RunError::Certificate);
+    }
     let admin = serve_admin(cli, agent.handle()).await?;
     agent.run(stop).await;
     if let Some(admin) = admin {

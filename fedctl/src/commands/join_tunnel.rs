@@ -7,8 +7,8 @@ use std::io::IsTerminal;
 use anyhow::{Context, bail};
 use federation_api::KubeFedCluster;
 use federation_api::install::{AgentOptions, HubAccess, agent_objects};
-use federation_tunnel::Seams;
 use federation_tunnel::identity::BootstrapToken;
+use federation_tunnel::{HostPort, Seams};
 use serde_json::Value;
 
 use super::join::{registration, rules, taken};
@@ -60,6 +60,7 @@ pub(super) async fn join(global: &Global, hub: &Hub, args: &Join) -> anyhow::Res
             command(args, &hub_tunnel, &token, access.is_some());
             Ok(())
         }
+        AgentForm::Konnectivity => konnectivity(args, &hub_tunnel, &token, access.is_some()),
     }
 }
 
@@ -131,6 +132,56 @@ fn manifest(
     Ok(())
 }
 
+/// Where the printed command lines keep an agent's identity.
+const STATE: &str = "/var/lib/koinon-agent";
+
+/// The command line of our agent as far as it gets a certificate.
+fn enrolling(hub_tunnel: &HubTunnel, token: &BootstrapToken, hands_in: bool) -> String {
+    format!(
+        "KOINON_BOOTSTRAP_TOKEN={} proxy-agent --hub={} --ca-hash={} --state-dir={STATE}{}",
+        token.expose(),
+        hub_tunnel.hubs.join(","),
+        hub_tunnel.hash,
+        if hands_in {
+            " --member-account-dir=DIR"
+        } else {
+            ""
+        },
+    )
+}
+
+/// Prints the command lines of upstream's agent: ours gets the certificate for it.
+fn konnectivity(
+    args: &Join,
+    hub_tunnel: &HubTunnel,
+    token: &BootstrapToken,
+    hands_in: bool,
+) -> anyhow::Result<()> {
+    let first = hub_tunnel.hubs.first().context("the hub is nowhere")?;
+    let hub: HostPort = first.parse().context("the hub's address cannot be used")?;
+    eprintln!(
+        "Run these in the member. The first gets the agent's certificate. Run it once a week (without the token), and restart konnectivity-agent when that has renewed \
+         the certificate{}:\n",
+        if hands_in {
+            ". DIR holds the token (`token`) and the authority (`ca.crt`) of an account for the hub"
+        } else {
+            ""
+        }
+    );
+    outln!(
+        "{} --certificate-only",
+        enrolling(hub_tunnel, token, hands_in)
+    );
+    outln!(
+        "konnectivity-agent --ca-cert={STATE}/authorities.pem --agent-cert={STATE}/identity.pem --agent-key={STATE}/identity.pem \
+         --proxy-server-host={} --proxy-server-port={} --agent-identifiers=host={}",
+        hub.host(),
+        hub.port(),
+        args.member.name,
+    );
+    Ok(())
+}
+
 /// Prints the command line of an agent that runs beside the member.
 fn command(args: &Join, hub_tunnel: &HubTunnel, token: &BootstrapToken, hands_in: bool) {
     eprintln!(
@@ -141,15 +192,7 @@ fn command(args: &Join, hub_tunnel: &HubTunnel, token: &BootstrapToken, hands_in
             ""
         }
     );
-    let mut line = format!(
-        "KOINON_BOOTSTRAP_TOKEN={} proxy-agent --hub={} --ca-hash={} --state-dir=/var/lib/koinon-agent --api-server=HOST:PORT",
-        token.expose(),
-        hub_tunnel.hubs.join(","),
-        hub_tunnel.hash,
-    );
-    if hands_in {
-        line.push_str(" --member-account-dir=DIR");
-    }
+    let mut line = enrolling(hub_tunnel, token, hands_in) + " --api-server=HOST:PORT";
     let default = federation_api::tunnel::API_ENDPOINT;
     if args.agent.api_endpoint != default {
         let target = args.agent.api_endpoint.trim_start_matches("https://");

@@ -119,16 +119,22 @@ pub(crate) struct Material {
 
 /// A certificate cannot be had.
 #[derive(Debug, thiserror::Error)]
-enum KeepError {
+pub enum CertificateError {
+    /// The [`IdentityStore`] fails.
     #[error("the agent's state cannot be read or written")]
     Store(#[source] io::Error),
+    /// What is in it is no identity, or none can be made.
     #[error("the agent's identity cannot be used")]
     Identity(#[source] IdentityError),
+    /// Nothing to show to a hub.
     #[error("there is no valid certificate, and no bootstrap token to get one")]
     NoToken,
+    /// None of the hubs gave one.
     #[error("no certificate from hub {hub}")]
     Contact {
+        /// The last one that was asked.
         hub: String,
+        /// What it said.
         #[source]
         source: ContactError,
     },
@@ -157,14 +163,14 @@ impl Keeper {
                 Err(error) => {
                     failures += 1;
                     let refused = match &error {
-                        KeepError::Contact { source, .. } => source.is_final(),
-                        KeepError::NoToken | KeepError::Identity(_) => true,
-                        KeepError::Store(_) => false,
+                        CertificateError::Contact { source, .. } => source.is_final(),
+                        CertificateError::NoToken | CertificateError::Identity(_) => true,
+                        CertificateError::Store(_) => false,
                     };
                     self.counters
                         .certificate_failures
                         .fetch_add(1, Ordering::Relaxed);
-                    if let KeepError::Contact {
+                    if let CertificateError::Contact {
                         source: ContactError::Refused { refusal, .. },
                         ..
                     } = &error
@@ -180,20 +186,25 @@ impl Keeper {
     }
 
     /// Does what is due now; returns how long nothing will be.
-    async fn step(&self) -> Result<Duration, KeepError> {
-        let stored = self.parts.store.load().await.map_err(KeepError::Store)?;
+    pub(super) async fn step(&self) -> Result<Duration, CertificateError> {
+        let stored = self
+            .parts
+            .store
+            .load()
+            .await
+            .map_err(CertificateError::Store)?;
         let now = self.parts.seams.now();
         let current = match &stored {
             Some(stored) if !stored.chain_pem.is_empty() => Some(
                 AgentIdentity::from_pem(&stored.chain_pem, &stored.key_pem)
-                    .map_err(KeepError::Identity)?,
+                    .map_err(CertificateError::Identity)?,
             ),
             _ => None,
         };
         let current = current.filter(|identity| identity.certificate().seconds_left(now) > 0);
         let Some(identity) = current else {
             if !self.parts.store.is_managed() {
-                return Err(KeepError::NoToken);
+                return Err(CertificateError::NoToken);
             }
             self.bootstrap(stored.unwrap_or_default()).await?;
             return Ok(Duration::ZERO);
@@ -247,17 +258,22 @@ impl Keeper {
     }
 
     /// The first certificate, for a token. The key is saved before the token is shown: whatever breaks after that, the same key may ask again.
-    async fn bootstrap(&self, mut stored: StoredIdentity) -> Result<(), KeepError> {
-        let token = self.parts.store.token().await.map_err(KeepError::Store)?;
-        let token = token.ok_or(KeepError::NoToken)?;
+    async fn bootstrap(&self, mut stored: StoredIdentity) -> Result<(), CertificateError> {
+        let token = self
+            .parts
+            .store
+            .token()
+            .await
+            .map_err(CertificateError::Store)?;
+        let token = token.ok_or(CertificateError::NoToken)?;
         let expired = !stored.chain_pem.is_empty();
         if stored.key_pem.is_empty() || expired {
-            let key = AgentKey::generate().map_err(KeepError::Identity)?;
+            let key = AgentKey::generate().map_err(CertificateError::Identity)?;
             stored.key_pem = key.to_pem();
             stored.chain_pem = String::new();
             self.save(&stored).await?;
         }
-        let key = AgentKey::from_pem(&stored.key_pem).map_err(KeepError::Identity)?;
+        let key = AgentKey::from_pem(&stored.key_pem).map_err(CertificateError::Identity)?;
         let trust = self.trust(&stored);
         self.obtain(&key, token.trim().to_owned(), &trust, None, stored)
             .await
@@ -267,8 +283,8 @@ impl Keeper {
         &self,
         identity: &AgentIdentity,
         stored: &StoredIdentity,
-    ) -> Result<(), KeepError> {
-        let key = AgentKey::generate().map_err(KeepError::Identity)?;
+    ) -> Result<(), CertificateError> {
+        let key = AgentKey::generate().map_err(CertificateError::Identity)?;
         let trust = self.trust(stored);
         let stored = StoredIdentity {
             key_pem: key.to_pem(),
@@ -286,17 +302,22 @@ impl Keeper {
         trust: &Trust,
         identity: Option<&AgentIdentity>,
         mut stored: StoredIdentity,
-    ) -> Result<(), KeepError> {
-        let account = self.parts.store.account().await.map_err(KeepError::Store)?;
+    ) -> Result<(), CertificateError> {
+        let account = self
+            .parts
+            .store
+            .account()
+            .await
+            .map_err(CertificateError::Store)?;
         let request = EnrollRequest {
             token,
-            request: key.request().map_err(KeepError::Identity)?,
+            request: key.request().map_err(CertificateError::Identity)?,
             account: account.map(|account| Account {
                 token: account.token,
                 authority: account.authority_pem,
             }),
         };
-        let mut failed = KeepError::NoToken;
+        let mut failed = CertificateError::NoToken;
         for hub in &self.config.hubs {
             let contact = Contact {
                 connector: &*self.parts.connector,
@@ -308,7 +329,7 @@ impl Keeper {
             match contact.enroll(trust, identity, &request).await {
                 Ok(issued) => {
                     let chain = issued.chain.into_iter().map(CertificateDer::from).collect();
-                    let new = AgentIdentity::new(chain, key).map_err(KeepError::Identity)?;
+                    let new = AgentIdentity::new(chain, key).map_err(CertificateError::Identity)?;
                     stored.chain_pem = new.chain_pem().to_owned();
                     let authorities = issued.authorities.iter();
                     stored.authorities_pem = authorities
@@ -330,7 +351,7 @@ impl Keeper {
                     return Ok(());
                 }
                 Err(source) => {
-                    failed = KeepError::Contact {
+                    failed = CertificateError::Contact {
                         hub: hub.to_string(),
                         source,
                     };
@@ -340,12 +361,12 @@ impl Keeper {
         Err(failed)
     }
 
-    async fn save(&self, stored: &StoredIdentity) -> Result<(), KeepError> {
+    async fn save(&self, stored: &StoredIdentity) -> Result<(), CertificateError> {
         self.parts
             .store
             .save(stored)
             .await
-            .map_err(KeepError::Store)
+            .map_err(CertificateError::Store)
     }
 }
 

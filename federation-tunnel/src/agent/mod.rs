@@ -19,7 +19,7 @@ pub use allow::{AllowList, AllowRule, AllowRuleError};
 pub use backoff::BackoffTiming;
 pub use config::{AgentConfig, AgentParts};
 pub use contact::ContactError;
-pub use keeper::{IdentityStore, MemoryIdentity, StoredIdentity};
+pub use keeper::{CertificateError, IdentityStore, MemoryIdentity, StoredIdentity};
 pub use run::{Agent, AgentHandle};
 pub use stats::AgentStats;
 pub use upstream::{TcpUpstream, Upstream};

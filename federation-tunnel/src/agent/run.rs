@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::{AgentConfig, AgentParts};
 use super::contact::{Contact, ContactError, hello};
-use super::keeper::{Keeper, Material, chain};
+use super::keeper::{CertificateError, Keeper, Material, chain};
 use super::pool::{ConnectionId, Place, Pool, Replaced};
 use super::serve::Shared;
 use super::session::{Ended, Session};
@@ -133,6 +133,15 @@ impl Agent {
             budget: self.budget.clone(),
             material: self.material.clone(),
         }
+    }
+
+    /// Gets a certificate if there is none that is valid, renews it if that is due, and connects to nothing: for an agent of another make, which
+    /// then reads it from the store.
+    ///
+    /// # Errors
+    /// See [`CertificateError`]. One that is still valid stays where it is.
+    pub async fn keep_certificate(&self) -> Result<(), CertificateError> {
+        self.keeper.step().await.map(drop)
     }
 
     /// Runs until `stop`: gets and renews its certificate, keeps its connections, serves. Never gives up by itself: whatever fails is logged, counted
