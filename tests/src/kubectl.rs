@@ -38,6 +38,12 @@ impl Kubectl {
         }
     }
 
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The kubeconfig in use.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {

@@ -1,7 +1,6 @@
 //! Our agent connects to upstream's server.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,15 +11,14 @@ use federation_tunnel::BoxIo;
 use federation_tunnel::konnectivity::{
     AgentConfig, AgentState, Allowed, Servers, TcpDial, TlsServers, run_agent,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::hub::{PATIENCE, agent_tls, http_target};
-use crate::programs::{Keys, Server, find, run_client, start_our_agent, start_server};
+use crate::clients::{connect, http_target};
+use crate::hub::PATIENCE;
+use crate::programs::{Front, Keys, Server, find, run_client, start_our_agent, start_server};
 use crate::traffic::{MIB, Target, ask_and_stall, exchange};
 
 /// What a load balancer does: each connection goes to the next server.
@@ -46,7 +44,7 @@ struct Agent {
 impl Agent {
     fn start(keys: &Keys, servers: &[&Server]) -> Self {
         let servers = servers.iter().map(|server| {
-            TlsServers::new("127.0.0.1", server.agent_port, agent_tls(keys)).unwrap()
+            TlsServers::new("127.0.0.1", server.agent_port, keys.client_tls(true)).unwrap()
         });
         let servers = Arc::new(InTurns {
             servers: servers.collect(),
@@ -68,23 +66,6 @@ impl Agent {
         let reached = self.state.wait_for(|state| state.connected == count);
         timeout(PATIENCE, reached).await.expect("in time").unwrap();
     }
-}
-
-/// A client's connection through upstream's HTTP CONNECT.
-async fn connect(socket: &Path, target: &str) -> Result<UnixStream, String> {
-    let mut client = UnixStream::connect(socket).await.unwrap();
-    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
-    client.write_all(request.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(client.read_u8().await.unwrap());
-    }
-    let mut head = String::from_utf8(head).unwrap();
-    if head.starts_with("HTTP/1.1 200") {
-        return Ok(client);
-    }
-    client.read_to_string(&mut head).await.unwrap();
-    Err(head)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +163,9 @@ async fn upstreams_grpc_clients_reach_targets_through_it() {
     agent.connected(1).await;
     let port = free_port();
     let target = http_target(port).await;
-    tokio::task::block_in_place(|| run_client(&client, &server.socket, "grpc", port));
+    let front = Front::Unix(&server.socket);
+    let there = format!("127.0.0.1:{port}");
+    tokio::task::block_in_place(|| run_client(&client, &front, "grpc", &there));
     target.abort();
 }
 

@@ -1,157 +1,250 @@
-//! Our hub as a server for agents on loopback, and an HTTP target.
+//! The hub's program with its front ends, started once for all tests, and upstream's agents as `fedctl` says how to run them.
 
-use std::sync::Arc;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use federation_tunnel::konnectivity::{Admission, Agents, AgentsConfig};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
+use federation_tests::upstream::{Programs, free_port};
+use federation_tests::{Guarded, HubProcess, Kubectl, eventually, our_program, skip};
+use serde_json::Value;
+use tokio::task::block_in_place;
 
-use crate::programs::Keys;
+use crate::programs::{Keys, find};
 
 /// Long enough for a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The cluster that agents of these tests serve.
-pub(crate) const CLUSTER: &str = "member";
+/// Each test has a cluster of its own, with a socket that leads there.
+const CLUSTERS: [&str; 6] = ["bulk", "stalled", "killed", "foreign", "clients", "logs"];
+/// Where the printed command lines keep an agent's identity.
+const STATE: &str = "/var/lib/koinon-agent";
 
-/// Our hub, with a listener for agents of one cluster.
+/// The two ways in which clients ask (`--mode`), each a hub of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mode {
+    Connect,
+    Grpc,
+}
+
+impl Mode {
+    pub(crate) const BOTH: [Self; 2] = [Self::Connect, Self::Grpc];
+
+    /// As flags say it, ours and upstream's.
+    pub(crate) fn flag(self) -> &'static str {
+        match self {
+            Self::Connect => "http-connect",
+            Self::Grpc => "grpc",
+        }
+    }
+}
+
+/// A running hub.
 pub(crate) struct Hub {
-    pub(crate) agents: Agents,
+    process: HubProcess,
+    kubectl: PathBuf,
+    fedctl: PathBuf,
+    /// Our agent, which gets certificates for upstream's.
+    enrolls: PathBuf,
+    /// Upstream's.
+    agent: PathBuf,
+    /// Of `--server-port` and its clients; they lie in the hub's directory.
+    pub(crate) keys: Keys,
+    /// Where agents connect.
+    pub(crate) tunnel: u16,
+    /// `--server-port`.
     pub(crate) port: u16,
-    task: JoinHandle<()>,
+}
+
+/// The hub of this test binary for clients that ask in this way. `None`: something is not installed or built.
+pub(crate) fn hub(mode: Mode) -> Option<&'static Hub> {
+    static HUBS: [OnceLock<Option<Hub>>; 2] = [const { OnceLock::new() }; 2];
+    block_in_place(|| {
+        HUBS[mode as usize]
+            .get_or_init(|| Hub::start(mode))
+            .as_ref()
+    })
+}
+
+fn built(name: &str) -> Option<PathBuf> {
+    let found = our_program(name);
+    if found.is_none() {
+        skip(&format!("{name} is not built: cargo build --workspace"));
+    }
+    found
 }
 
 impl Hub {
-    pub(crate) async fn start(keys: &Keys, admission: Admission) -> Self {
-        let mut config = AgentsConfig::new("hub-1");
-        config.limits.hold = Some(Duration::from_millis(500));
-        let agents = Agents::new(config);
-        let acceptor = acceptor(keys);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let hub = agents.clone();
-        let task = tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let (acceptor, hub) = (acceptor.clone(), hub.clone());
-                let admission = admission.clone();
-                tokio::spawn(async move {
-                    if let Ok(tls) = acceptor.accept(socket).await {
-                        let _ = hub.serve(tls, admission).await;
-                    }
-                });
-            }
-        });
-        Self { agents, port, task }
-    }
-
-    pub(crate) async fn of_cluster(keys: &Keys) -> Self {
-        Self::start(keys, Admission::Clusters(vec![CLUSTER.to_owned()])).await
-    }
-
-    /// Waits until so many agents are connected.
-    pub(crate) async fn has_agents(&self, count: u64) {
-        until("agents are connected", || {
-            self.agents.counters().agents == count
+    fn start(mode: Mode) -> Option<Self> {
+        let kubectl = Programs::find(false)?.kubectl;
+        let agent = find("konnectivity-agent")?;
+        let [program, fedctl, enrolls] = [
+            built("federation-apiserver")?,
+            built("fedctl")?,
+            built("proxy-agent")?,
+        ];
+        let keys = Keys::new();
+        let (tunnel, port) = (free_port(), free_port());
+        let mut arguments = vec![
+            format!("--tunnel-listen=127.0.0.1:{tunnel}"),
+            format!("--mode={}", mode.flag()),
+            format!("--server-port={port}"),
+            "--server-bind-address=127.0.0.1".to_owned(),
+            keys.flag("server-cert", "server.crt"),
+            keys.flag("server-key", "server.key"),
+            keys.flag("server-ca-cert", "ca.crt"),
+            "--log=info,federation_tunnel=debug".to_owned(),
+        ];
+        for cluster in CLUSTERS {
+            let socket = keys.path(&format!("{cluster}.sock"));
+            arguments.push(format!("--uds-name={cluster}={}", socket.display()));
+        }
+        arguments.push(keys.flag("uds-name", "any.sock"));
+        let mut process = HubProcess::new(&program, keys.directory.path(), "hub", &arguments);
+        process.start();
+        Some(Self {
+            process,
+            kubectl,
+            fedctl,
+            enrolls,
+            agent,
+            keys,
+            tunnel,
+            port,
         })
-        .await;
     }
-}
 
-impl Drop for Hub {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// The socket on which everything goes to one cluster, or, of `any`, to the cluster that the target names.
+    pub(crate) fn socket(&self, cluster: &str) -> PathBuf {
+        self.keys.path(&format!("{cluster}.sock"))
     }
-}
 
-pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let wait = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait)
-        .await
-        .unwrap_or_else(|_| panic!("not in time: {what}"));
-}
+    pub(crate) fn kubectl(&self) -> Kubectl {
+        let cache = self.keys.path("cache");
+        Kubectl::new(&self.kubectl, &self.process.kubeconfig(), &cache)
+            .namespace("kube-federation-system")
+    }
 
-fn pem(keys: &Keys, name: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-    let chain = CertificateDer::pem_file_iter(keys.path(&format!("{name}.crt")))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
-    let key = PrivateKeyDer::from_pem_file(keys.path(&format!("{name}.key"))).unwrap();
-    (chain, key)
-}
+    /// How many agents of a cluster serve, as the hub tells everybody.
+    pub(crate) fn agents(&self, cluster: &str) -> u64 {
+        let path = "/apis/koinon.io/v1alpha1/tunnels";
+        let tunnels = block_in_place(|| self.kubectl().output(&["get", "--raw", path]));
+        let tunnels: Value = serde_json::from_str(&tunnels).unwrap();
+        let items = tunnels["items"].as_array().unwrap();
+        items
+            .iter()
+            .find(|tunnel| tunnel["metadata"]["name"] == cluster)
+            .map_or(0, |tunnel| tunnel["status"]["agents"].as_u64().unwrap())
+    }
 
-fn roots(keys: &Keys) -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    let ca = CertificateDer::from_pem_file(keys.path("ca.crt")).unwrap();
-    roots.add(ca).unwrap();
-    roots
-}
-
-/// TLS with client certificates and `h2`, as the hub's.
-pub(crate) fn acceptor(keys: &Keys) -> TlsAcceptor {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots(keys)), provider.clone())
-            .build()
-            .unwrap();
-    let (chain, key) = pem(keys, "server");
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .unwrap();
-    config.alpn_protocols = vec![b"koinon-tunnel/1".to_vec(), b"h2".to_vec()];
-    TlsAcceptor::from(Arc::new(config))
-}
-
-/// TLS as an agent.
-pub(crate) fn agent_tls(keys: &Keys) -> ClientConfig {
-    let (chain, key) = pem(keys, "agent");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots(keys))
-        .with_client_auth_cert(chain, key)
-        .unwrap()
-}
-
-/// TLS as a server that asks for no certificate: what a kubelet shows.
-pub(crate) fn plain_acceptor(keys: &Keys) -> TlsAcceptor {
-    let (chain, key) = pem(keys, "server");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
-}
-
-/// An HTTP server that greets. Upstream's test client wants a port below the range of outgoing connections.
-pub(crate) async fn http_target(port: u16) -> JoinHandle<()> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut head = [0; 4096];
-                let _ = socket.read(&mut head).await;
-                let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 21\r\n\r\nhello from the target";
-                let _ = socket.write_all(answer).await;
-                let _ = socket.shutdown().await;
+    pub(crate) fn has_agents(&self, cluster: &str, count: u64) {
+        block_in_place(|| {
+            eventually("agents are connected", || {
+                let agents = self.agents(cluster);
+                match agents == count {
+                    true => Ok(()),
+                    false => Err(format!("{agents} agents\n{}", self.process.log())),
+                }
             });
-        }
-    })
+        });
+    }
+
+    /// Waits until agents were refused for this reason, by the hub's own count.
+    pub(crate) fn has_refused(&self, reason: &str) {
+        let line = format!("koinon_tunnel_refusals_total{{reason=\"{reason}\"}} ");
+        block_in_place(|| {
+            eventually("agents are refused", || {
+                let metrics = self.kubectl().output(&["get", "--raw", "/metrics"]);
+                let count = metrics
+                    .lines()
+                    .find_map(|metric| metric.strip_prefix(&line));
+                match count.is_some_and(|count| count != "0") {
+                    true => Ok(()),
+                    false => Err(metrics),
+                }
+            });
+        });
+    }
+
+    /// Registers a cluster and gets its agent's certificate, word for word as `fedctl join` says.
+    pub(crate) fn join(&self, cluster: &str) -> Joined<'_> {
+        let directory = self.keys.path(cluster);
+        block_in_place(|| {
+            // What a kubelet would mount: an account for the hub, which nobody uses here.
+            fs::create_dir(&directory).unwrap();
+            fs::write(directory.join("token"), "token").unwrap();
+            fs::copy(self.keys.path("ca.crt"), directory.join("ca.crt")).unwrap();
+            let fedctl = Command::new(&self.fedctl)
+                .args(["join", cluster, "--tunnel", "--agent=konnectivity"])
+                .arg("--kubeconfig")
+                .arg(self.process.kubeconfig())
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&fedctl.stderr);
+            assert!(fedctl.status.success(), "{told}");
+            let state = directory.join("state").display().to_string();
+            let lines = String::from_utf8(fedctl.stdout)
+                .unwrap()
+                .replace(STATE, &state)
+                .replace("=DIR", &format!("={}", directory.display()));
+            let (certificate, agent) = lines.trim().split_once('\n').expect("two lines");
+            self.shell(certificate);
+            let (_token, again) = certificate.split_once(' ').unwrap();
+            self.shell(again);
+            Joined {
+                hub: self,
+                line: agent.to_owned(),
+                directory,
+            }
+        })
+    }
+
+    fn shell(&self, line: &str) {
+        let output = shell(&self.enrolls, line).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}\n{told}");
+    }
+}
+
+/// A line of a terminal in whose path a program is found.
+fn shell(program: &Path, line: &str) -> Command {
+    let folder = program.parent().unwrap().display();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", line])
+        .env("PATH", format!("{folder}:{path}"))
+        .env_remove("HTTPS_PROXY");
+    command
+}
+
+/// A cluster whose agent has its certificate.
+pub(crate) struct Joined<'a> {
+    hub: &'a Hub,
+    line: String,
+    directory: PathBuf,
+}
+
+impl Joined<'_> {
+    /// File of the authority that vouches for the hub.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.directory.join("state/authorities.pem")
+    }
+
+    /// Starts upstream's agent, as the line says, and in less time. Flags come last and win.
+    pub(crate) fn start(&self, flags: &[String]) -> Guarded {
+        let line = format!(
+            "exec {} --health-server-port={} --admin-server-port={} --sync-interval=100ms --sync-interval-cap=500ms \
+             --probe-interval=200ms --v=2 {}",
+            self.line,
+            free_port(),
+            free_port(),
+            flags.join(" ")
+        );
+        let log = fs::File::create(self.directory.join("agent.log")).unwrap();
+        let mut command = shell(&self.hub.agent, &line);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        Guarded::start(&mut command, &self.directory).unwrap()
+    }
 }

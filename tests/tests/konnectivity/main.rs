@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod agent_of_ours;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod hub;
 #[cfg(test)]
 mod kube_apiserver;

@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use federation_tests::Guarded;
 use federation_tests::upstream::{Authority, Identity, free_port, upstream_program};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 
 /// Finds a program, or says why the test is skipped.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
@@ -46,8 +50,32 @@ impl Keys {
         self.directory.path().join(name)
     }
 
-    fn flag(&self, flag: &str, file: &str) -> String {
+    pub(crate) fn flag(&self, flag: &str, file: &str) -> String {
         format!("--{flag}={}", self.path(file).display())
+    }
+
+    /// TLS of a client, under the certificate `agent` or none.
+    pub(crate) fn client_tls(&self, named: bool) -> ClientConfig {
+        self.client_tls_to(&self.path("ca.crt"), named)
+    }
+
+    /// The same towards a server of another authority.
+    pub(crate) fn client_tls_to(&self, authority: &Path, named: bool) -> ClientConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        let ca = CertificateDer::from_pem_file(authority).unwrap();
+        roots.add(ca).unwrap();
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        if !named {
+            return config.with_no_client_auth();
+        }
+        let chain = CertificateDer::pem_file_iter(self.path("agent.crt")).unwrap();
+        let chain = chain.collect::<Result<_, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_file(self.path("agent.key")).unwrap();
+        config.with_client_auth_cert(chain, key).unwrap()
     }
 
     fn start(&self, command: &mut Command, log: &str) -> Guarded {
@@ -55,26 +83,6 @@ impl Keys {
         command.stdout(log.try_clone().unwrap()).stderr(log);
         Guarded::start(command, self.directory.path()).unwrap()
     }
-}
-
-/// Starts upstream's agent towards a hub on loopback.
-pub(crate) fn start_agent(program: &Path, keys: &Keys, port: u16, identifiers: &str) -> Guarded {
-    let mut command = Command::new(program);
-    command.args([
-        keys.flag("ca-cert", "ca.crt"),
-        keys.flag("agent-cert", "agent.crt"),
-        keys.flag("agent-key", "agent.key"),
-        "--proxy-server-host=127.0.0.1".to_owned(),
-        format!("--proxy-server-port={port}"),
-        format!("--health-server-port={}", free_port()),
-        format!("--admin-server-port={}", free_port()),
-        format!("--agent-identifiers={identifiers}"),
-        "--sync-interval=100ms".to_owned(),
-        "--sync-interval-cap=500ms".to_owned(),
-        "--probe-interval=200ms".to_owned(),
-        "--v=2".to_owned(),
-    ]);
-    keys.start(&mut command, "agent.log")
 }
 
 /// Upstream's server; its agents' port, and the socket of its clients.
@@ -115,16 +123,36 @@ pub(crate) fn start_server(
     }
 }
 
-/// Upstream's test client asks a URL through a server's socket and must succeed.
-pub(crate) fn run_client(program: &Path, socket: &Path, mode: &str, port: u16) {
-    let output = Command::new(program)
-        .args([
+/// Where a client comes in.
+pub(crate) enum Front<'a> {
+    Unix(&'a Path),
+    /// TCP on loopback, with certificates.
+    Tls(&'a Keys, u16),
+}
+
+/// Upstream's test client asks for a URL through a front of a server and must succeed.
+pub(crate) fn run_client(program: &Path, front: &Front<'_>, mode: &str, target: &str) {
+    let (host, port) = target.rsplit_once(':').unwrap();
+    let mut command = Command::new(program);
+    match front {
+        Front::Unix(socket) => command.args([
             format!("--proxy-uds={}", socket.display()),
             "--proxy-host=".to_owned(),
             "--proxy-port=0".to_owned(),
+        ]),
+        Front::Tls(keys, port) => command.args([
+            "--proxy-host=127.0.0.1".to_owned(),
+            format!("--proxy-port={port}"),
+            keys.flag("ca-cert", "ca.crt"),
+            keys.flag("client-cert", "agent.crt"),
+            keys.flag("client-key", "agent.key"),
+        ]),
+    };
+    let output = command
+        .args([
             format!("--mode={mode}"),
             "--request-proto=http".to_owned(),
-            "--request-host=127.0.0.1".to_owned(),
+            format!("--request-host={host}"),
             format!("--request-port={port}"),
             "--request-path=success".to_owned(),
             "--test-requests=5".to_owned(),

@@ -25,6 +25,13 @@ impl Noise {
     }
 }
 
+/// Bytes for whoever wants them in memory.
+pub(crate) fn noise(seed: u64, bytes: u64) -> Vec<u8> {
+    let mut all = vec![0; bytes as usize];
+    Noise(seed | 1).fill(&mut all);
+    all
+}
+
 pub(crate) async fn send(
     to: &mut (impl AsyncWrite + Unpin),
     seed: u64,
