@@ -1,12 +1,15 @@
 //! Who may come in, with what, and for how long.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 
-use crate::agent::{MemoryIdentity, StoredIdentity};
+use crate::agent::{
+    Agent, AgentParts, CertificateError, ContactError, MemoryIdentity, StoredIdentity,
+};
 use crate::identity::{AgentKey, Authority, Trust};
 use crate::testing::{Targets, World, until};
 use crate::{Class, ClusterId, Refusal};
@@ -436,4 +439,42 @@ async fn the_authority_can_be_replaced_without_new_tokens() {
     until("back", || tunnels.status(id.name()).connections == 2).await;
     assert_eq!(tunnels.stats().refused(Refusal::UntrustedCertificate), 0);
     assert!(agent.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_for_another_program_is_renewed_when_it_is_due_and_opens_no_tunnel() {
+    let world = World::new(59);
+    let id = world.cluster("hz-1", "uid-1");
+    let (tunnels, _hub) = world.hub();
+    let store = world.token_for(&id);
+    let keep = || {
+        let parts = AgentParts {
+            connector: Arc::new(world.net.clone()),
+            upstream: Arc::new(world.targets.clone()),
+            store: Arc::new(store.clone()),
+            seams: world.seams.clone(),
+        };
+        let agent = Agent::new(world.agent_config(), parts);
+        async move { agent.keep_certificate().await }
+    };
+    keep().await.unwrap();
+    let first = store.stored().unwrap();
+    keep().await.unwrap();
+    assert_eq!(store.stored().as_ref(), Some(&first));
+    let later = || world.skew.fetch_add(25 * 24 * 3600, Ordering::Relaxed);
+    later();
+    keep().await.unwrap();
+    let second = store.stored().unwrap();
+    assert_ne!(second.chain_pem, first.chain_pem);
+    let stats = tunnels.stats();
+    assert_eq!([stats.enrolled, stats.renewed, stats.accepted], [1, 1, 0]);
+    // What is still valid stays.
+    world.directory.remove(id.name());
+    later();
+    let refused = keep().await.unwrap_err();
+    assert!(
+        matches!(&refused, CertificateError::Contact { source: ContactError::Refused { refusal, .. }, .. } if *refusal == Refusal::UnknownCluster),
+        "{refused:?}"
+    );
+    assert_eq!(store.stored(), Some(second));
 }

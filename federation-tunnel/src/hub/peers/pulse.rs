@@ -29,19 +29,21 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Pulses {
-    /// The peer was heard just now.
+    /// The peer was heard just now by who listens to it.
     pub(super) fn beat(&self, peer: &str) {
         let now = Instant::now();
         let mut all = lock(&self.0);
-        match all.get(peer) {
-            Some(pulse) => *lock(&pulse.last) = now,
-            None => {
-                let pulse = Pulse {
-                    last: Arc::new(Mutex::new(now)),
-                    watches: Arc::default(),
-                };
-                all.insert(peer.to_owned(), pulse);
-            }
+        let pulse = all.entry(peer.to_owned()).or_insert_with(|| Pulse {
+            last: Arc::new(Mutex::new(now)),
+            watches: Arc::default(),
+        });
+        *lock(&pulse.last) = now;
+    }
+
+    /// The peer has shown otherwise that it lives.
+    pub(super) fn seen(&self, peer: &str) {
+        if let Some(pulse) = lock(&self.0).get(peer) {
+            *lock(&pulse.last) = Instant::now();
         }
     }
 

@@ -45,6 +45,7 @@ pub(crate) async fn run(inner: &Arc<Inner>, session: PeerSession, from: &str) {
         mut socket,
         request,
     } = session;
+    inner.pulses.seen(&peer);
     let ended = if request.cluster.is_empty() {
         routes(inner, &mut socket).await
     } else {
