@@ -233,7 +233,7 @@ impl Joined<'_> {
     }
 
     /// Starts upstream's agent, as the line says, and in less time. Flags come last and win.
-    pub(crate) fn start(&self, flags: &[String]) -> Guarded {
+    pub(crate) fn start(&self, flags: &[String]) -> UpstreamAgent {
         let line = format!(
             "exec {} --health-server-port={} --admin-server-port={} --sync-interval=100ms --sync-interval-cap=500ms \
              --probe-interval=200ms --v=2 {}",
@@ -245,6 +245,21 @@ impl Joined<'_> {
         let log = fs::File::create(self.directory.join("agent.log")).unwrap();
         let mut command = shell(&self.hub.agent, &line);
         command.stdout(log.try_clone().unwrap()).stderr(log);
-        Guarded::start(&mut command, &self.directory).unwrap()
+        UpstreamAgent(Guarded::start(&mut command, &self.directory).unwrap())
+    }
+}
+
+/// A running agent of upstream's. It is killed at its end: asked to stop, it waits for a long time.
+pub(crate) struct UpstreamAgent(Guarded);
+
+impl UpstreamAgent {
+    pub(crate) fn kill_9(&mut self) {
+        self.0.kill_9().unwrap();
+    }
+}
+
+impl Drop for UpstreamAgent {
+    fn drop(&mut self) {
+        self.kill_9();
     }
 }
