@@ -22,7 +22,10 @@ const CRATE: &str = "bench";
 const PROGRAMS: [&str; 2] = ["fedctl", "federation-apiserver"];
 
 /// Upstream programs that benches compare with.
-const UPSTREAM: &[(&str, &[&str])] = &[("hub", &["etcd", "kube-apiserver", "kine"])];
+const UPSTREAM: &[(&str, &[&str])] = &[
+    ("hub", &["etcd", "kube-apiserver", "kine"]),
+    ("tunnel", &["konnectivity-server", "konnectivity-agent"]),
+];
 
 /// Runs the named bench, or lists the benches if none is named.
 ///

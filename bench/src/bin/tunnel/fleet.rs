@@ -19,7 +19,7 @@ const AWAY: Duration = Duration::from_secs(20);
 pub(crate) async fn measure(directory: &Path, count: usize, report: &mut Report) -> Result<()> {
     role::make_authority(directory)?;
     let authority = role::authority(directory)?;
-    let target: HostPort = target::start().await?.to_string().parse()?;
+    let target: HostPort = target::start()?.to_string().parse()?;
     let hub = Process::start("koinon", "hub", directory, "127.0.0.1:0").await?;
     let address = hub.told[0].clone();
     let alone = hub.memory()?;

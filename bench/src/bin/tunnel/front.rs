@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use federation_tunnel::BoxIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 
 /// The longest answer to CONNECT that is read.
 const ANSWER: usize = 4096;
@@ -14,8 +14,8 @@ const ANSWER: usize = 4096;
 /// A front end of a system's hub, behind which is the target.
 #[derive(Clone, Debug)]
 pub(crate) enum Front {
-    /// Every connection goes to the target.
-    Tcp(SocketAddr),
+    /// A Unix socket; every connection goes to the target.
+    Unix(PathBuf),
     /// HTTP CONNECT on a Unix socket, as kube-apiserver's egress selector asks upstream's proxy-server.
     Connect {
         /// The socket.
@@ -29,11 +29,7 @@ impl Front {
     /// Opens a connection to the target, or, where the hub answers before it has, as good as.
     pub(crate) async fn connect(&self) -> io::Result<BoxIo> {
         match self {
-            Self::Tcp(address) => {
-                let socket = TcpStream::connect(address).await?;
-                socket.set_nodelay(true)?;
-                Ok(Box::new(socket))
-            }
+            Self::Unix(socket) => Ok(Box::new(UnixStream::connect(socket).await?)),
             Self::Connect { socket, target } => {
                 let mut socket = UnixStream::connect(socket).await?;
                 let request = format!("CONNECT {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");

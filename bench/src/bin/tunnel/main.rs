@@ -14,6 +14,7 @@ mod upstream;
 
 use anyhow::{Context, Result};
 use bench::{Directory, Report};
+use tokio::runtime::Builder;
 
 use measured::Measured;
 use process::{KONNECTIVITY, System};
@@ -23,14 +24,26 @@ const ROUNDS: usize = 3;
 /// The systems that are compared: ours first.
 const SYSTEMS: [&str; 3] = ["koinon", "raw-tls", KONNECTIVITY];
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
+    let many = Builder::new_multi_thread().enable_all().build()?;
     if arguments.next().as_deref() == Some("--role") {
-        return role::run(arguments.collect()).await;
+        return many.block_on(role::run(arguments.collect()));
     }
-    let rounds = number("--rounds", ROUNDS)?;
+    let mut report = Report::new();
+    // One thread makes the load: hub and agent get the rest.
+    let one = Builder::new_current_thread().enable_all().build()?;
+    one.block_on(measure(&mut report))?;
     let agents = number("--agents", 1000)?;
+    eprintln!("{agents} agents and a hub that is killed");
+    let directory = Directory::make()?;
+    many.block_on(fleet::measure(directory.path(), agents, &mut report))?;
+    report.publish(std::env::args())
+}
+
+/// All systems in turn.
+async fn measure(report: &mut Report) -> Result<()> {
+    let rounds = number("--rounds", ROUNDS)?;
     // For trying the bench out: a fraction of everything.
     let divide = number("--divide", 1)?;
     let systems = match upstream::Programs::find() {
@@ -53,19 +66,14 @@ async fn main() -> Result<()> {
             system.stop().await?;
         }
     }
-    let mut report = Report::new();
     let mut medians = Vec::new();
     for (name, measured) in systems.iter().zip(&all) {
-        medians.push(measured.report(name, &mut report)?);
+        medians.push(measured.report(name, report)?);
     }
     for (name, other) in systems.iter().zip(&medians).skip(1) {
-        medians[0].ratios_to(name, other, &mut report)?;
+        medians[0].ratios_to(name, other, report)?;
     }
-    medians[0].ratio_of_stalled(&mut report)?;
-    eprintln!("{agents} agents and a hub that is killed");
-    let directory = Directory::make()?;
-    fleet::measure(directory.path(), agents, &mut report).await?;
-    report.publish(std::env::args())
+    medians[0].ratio_of_stalled(report)
 }
 
 /// The number after an argument.

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::front::Front;
+use crate::role::{BULK, INTERACTIVE};
 use crate::upstream::Programs;
 use crate::{role, target};
 
@@ -98,7 +99,7 @@ impl System {
     /// Starts a system's processes.
     pub(crate) async fn start(name: &str, directory: &Path) -> Result<Self> {
         role::make_authority(directory)?;
-        let target = target::start().await?;
+        let target = target::start()?;
         if name == KONNECTIVITY {
             let programs = Programs::find().context("upstream's programs are gone")?;
             return programs.start(directory, target).await;
@@ -117,14 +118,14 @@ impl System {
             let agent = Process::start(name, "agent", directory, &to).await?;
             (hub, agent)
         };
-        let front = |at: usize| -> Result<Front> {
-            Ok(Front::Tcp(
-                hub.told.get(at).context("a front end")?.parse()?,
-            ))
+        let interactive = Front::Unix(directory.join(INTERACTIVE));
+        let bulk = match name {
+            "raw-tls" => interactive.clone(),
+            _ => Front::Unix(directory.join(BULK)),
         };
         Ok(Self {
-            interactive: front(1)?,
-            bulk: front(2)?,
+            interactive,
+            bulk,
             hub,
             agent,
         })

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use federation_tunnel::identity::{
     AgentIdentity, AgentKey, Authority, MemoryDirectory, MemoryTokens, Trust,
 };
+use federation_tunnel::konnectivity::bind_unix;
 use federation_tunnel::{
     Agent, AgentConfig, AgentParts, AllowList, Class, ClusterId, HUB_SERVER_NAME, HostPort,
     HubConfig, MemoryIdentity, Seams, StoredIdentity, TcpConnector, TcpUpstream, Tunnels,
@@ -18,12 +19,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::copy_bidirectional_with_sizes;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
 /// Copy buffers of the raw system, as large as the tunnel's.
 const BUFFER: usize = 64 * 1024;
+/// Names of the front ends in the directory of the authority, one for each class; where there are no classes, the first is all.
+pub(crate) const INTERACTIVE: &str = "interactive.sock";
+pub(crate) const BULK: &str = "bulk.sock";
 /// How long certificates last: longer than any bench.
 pub(crate) const LIFE: Duration = Duration::from_secs(24 * 3600);
 
@@ -94,7 +98,7 @@ pub(crate) fn make_agent(
     Ok(Agent::new(AgentConfig::new(hub, trust), parts))
 }
 
-/// Tunnel on the address given (port 0 for any); two front ends, one per class. Prints `ready <tunnel> <interactive> <bulk>`.
+/// Tunnel on the address given (port 0 for any); two front ends, one per class. Prints `ready <tunnel>`.
 async fn hub(directory: &Path, at: &str) -> Result<()> {
     let clusters = MemoryDirectory::default();
     for number in 0..10_000 {
@@ -109,23 +113,20 @@ async fn hub(directory: &Path, at: &str) -> Result<()> {
     )?;
     let listener = TcpListener::bind(at).await?;
     let address = listener.local_addr()?;
-    let mut fronts = Vec::new();
-    for class in [Class::Interactive, Class::Bulk] {
-        let front = TcpListener::bind("127.0.0.1:0").await?;
-        fronts.push(front.local_addr()?);
+    for (name, class) in [(INTERACTIVE, Class::Interactive), (BULK, Class::Bulk)] {
+        let front = bind_unix(&directory.join(name), true)?;
         tokio::spawn(serve_front(front, tunnels.clone(), class));
     }
-    println!("ready {address} {} {}", fronts[0], fronts[1]);
+    println!("ready {address}");
     tunnels.serve(listener, CancellationToken::new()).await;
     Ok(())
 }
 
-async fn serve_front(front: TcpListener, tunnels: Tunnels, class: Class) {
+async fn serve_front(front: UnixListener, tunnels: Tunnels, class: Class) {
     let Ok(id) = cluster(0) else { return };
     while let Ok((socket, _)) = front.accept().await {
         let (tunnels, name) = (tunnels.clone(), id.name().clone());
         tokio::spawn(async move {
-            let _ = socket.set_nodelay(true);
             match tunnels
                 .dial_local(&name, &HostPort::api_server(), class)
                 .await
@@ -163,7 +164,7 @@ fn roots(authority: &Authority) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// For each connection a TLS session with the agent, which listens at `to`. Both classes are the same.
+/// For each connection a TLS session with the agent, which listens at `to`. There are no classes: one front end.
 async fn raw_hub(directory: &Path, to: &str) -> Result<()> {
     let authority = authority(directory)?;
     let identity = identity(&authority, cluster(0)?)?;
@@ -179,15 +180,13 @@ async fn raw_hub(directory: &Path, to: &str) -> Result<()> {
     config.resumption = rustls::client::Resumption::disabled();
     let connector = TlsConnector::from(Arc::new(config));
     let to: SocketAddr = to.parse()?;
-    let front = TcpListener::bind("127.0.0.1:0").await?;
-    let address = front.local_addr()?;
-    println!("ready {to} {address} {address}");
+    let front = bind_unix(&directory.join(INTERACTIVE), true)?;
+    println!("ready {to}");
     loop {
         let (mut socket, _) = front.accept().await?;
         let connector = connector.clone();
         tokio::spawn(async move {
             let carried = async {
-                socket.set_nodelay(true)?;
                 let agent = TcpStream::connect(to).await?;
                 agent.set_nodelay(true)?;
                 let name = HUB_SERVER_NAME.try_into()?;

@@ -13,17 +13,26 @@ pub(crate) const FLOOD: u8 = b'F';
 /// Takes as many bytes as the next eight say, then sends one.
 pub(crate) const TAKE: u8 = b'T';
 
-/// Starts the target on a free port.
-pub(crate) async fn start() -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// Starts the target on a free port and a thread of its own, which ends with the process: it is to take as little as possible from what is
+/// measured.
+pub(crate) fn start() -> Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            // A client that goes is how each of them ends.
-            tokio::spawn(async move { drop(serve(socket).await) });
-        }
-    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::spawn(move || runtime.block_on(accept(listener)));
     Ok(address)
+}
+
+async fn accept(listener: std::net::TcpListener) -> Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    while let Ok((socket, _)) = listener.accept().await {
+        // A client that goes is how each of them ends.
+        tokio::spawn(async move { drop(serve(socket).await) });
+    }
+    Ok(())
 }
 
 async fn serve(mut socket: TcpStream) -> Result<()> {
