@@ -6,6 +6,7 @@ use futures::{StreamExt, stream};
 
 use super::{
     dialect::Dialect,
+    keys,
     link::Link,
     statement::{Statement, Value},
 };
@@ -57,11 +58,7 @@ impl Applying<'_> {
         let mut records = Vec::new();
         let keys: Vec<&Key> = batch.keys().into_iter().collect();
         for keys in keys.chunks(ROWS) {
-            let mut query = Statement::new(
-                "SELECT resource, namespace, name, rv, create_rv, value FROM store_obj WHERE ",
-            );
-            push_keys(&mut query, keys.iter().copied());
-            query.push(self.dialect.for_update());
+            let query = keys::select(self.dialect, keys.iter().copied());
             for row in self.link.fetch(&query).await? {
                 records.push(reader.record(&row)?);
             }
@@ -131,8 +128,8 @@ impl Applying<'_> {
 
     async fn delete_objects(&mut self, changes: &[&Change]) -> Result<(), BackendError> {
         for changes in changes.chunks(ROWS) {
-            let mut statement = Statement::new("DELETE FROM store_obj WHERE ");
-            push_keys(&mut statement, changes.iter().map(|change| &change.key));
+            let keys = changes.iter().map(|change| &change.key);
+            let statement = keys::delete(self.dialect, keys);
             self.link.execute(&statement).await?;
         }
         Ok(())
@@ -183,22 +180,5 @@ impl Rows {
             link.execute(&statement.sql(self.tail)).await?;
         }
         Ok(())
-    }
-}
-
-/// Any of these keys. Spelled out, because not every optimizer sees through a list of tuples.
-fn push_keys<'a>(statement: &mut Statement, keys: impl Iterator<Item = &'a Key>) {
-    for (number, key) in keys.enumerate() {
-        statement.push(if number == 0 {
-            "(resource = "
-        } else {
-            " OR (resource = "
-        });
-        statement.bind(Value::Text(key.resource.to_string()));
-        statement.push(" AND namespace = ");
-        statement.bind(Value::Text(key.namespace.to_string()));
-        statement.push(" AND name = ");
-        statement.bind(Value::Text(key.name.to_string()));
-        statement.push(")");
     }
 }

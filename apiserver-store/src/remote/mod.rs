@@ -13,6 +13,7 @@
 mod apply;
 mod connect;
 mod dialect;
+mod keys;
 mod link;
 mod news;
 mod open;
