@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::contexts::checked;
 use crate::guarded::Guarded;
 use crate::kubectl::Kubectl;
 use crate::logs::last_lines;
 use crate::tools::{Tools, repository};
+use crate::upstream::ControlPlane;
 use crate::wait::within;
 
 /// The workspace group that the playground makes.
@@ -163,6 +165,25 @@ impl Playground {
             .env("KUBECONFIG", self.kubeconfig())
             .output()
             .expect("fedctl starts")
+    }
+
+    /// Joins an upstream member as `up-1`, for the tenant and the workspace group of `bank-prod`, with more flags.
+    ///
+    /// # Panics
+    /// `fedctl` fails.
+    pub fn join_upstream(&self, plane: &ControlPlane, flags: &[&str]) {
+        let member = plane.kubeconfig().display().to_string();
+        let labels = "koinon.io/tenant=bank,koinon.io/workspace-group=bank-prod";
+        let join = [
+            "join",
+            "up-1",
+            "--cluster-kubeconfig",
+            &member,
+            "--labels",
+            labels,
+        ];
+        let arguments = [&join[..], flags].concat();
+        checked(&self.fedctl(&arguments), &arguments);
     }
 
     /// The programs in use.

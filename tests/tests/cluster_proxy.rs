@@ -29,17 +29,7 @@ impl World {
             ..Options::with_controllers()
         })?;
         kubelet.join("n1", &plane.kubectl());
-        let member = plane.kubeconfig().display().to_string();
-        let labels = "koinon.io/tenant=bank,koinon.io/workspace-group=bank-prod";
-        let join = [
-            "join",
-            "up-1",
-            "--cluster-kubeconfig",
-            &member,
-            "--labels",
-            labels,
-        ];
-        fedctl(&playground, &join);
+        playground.join_upstream(&plane, &[]);
         let cell = [
             "cell",
             "create",

@@ -14,8 +14,6 @@ use federation_tests::upstream::{ControlPlane, Options};
 use federation_tests::{Kubectl, Playground, eventually};
 use serde_json::json;
 
-const LABELS: &str = "koinon.io/tenant=bank,koinon.io/workspace-group=bank-prod";
-
 /// A playground with an upstream member that was joined with more flags, and contexts for everything.
 struct World {
     playground: Playground,
@@ -27,16 +25,7 @@ impl World {
     fn start(flags: &[&str]) -> Option<Self> {
         let plane = ControlPlane::start(Options::with_controllers())?;
         let playground = Playground::start()?;
-        let member = plane.kubeconfig().display().to_string();
-        let join = [
-            "join",
-            "up-1",
-            "--cluster-kubeconfig",
-            &member,
-            "--labels",
-            LABELS,
-        ];
-        fedctl(&playground, &[&join[..], flags].concat());
+        playground.join_upstream(&plane, flags);
         let kubeconfig = plane.directory().join("all.kubeconfig");
         let file = kubeconfig.display().to_string();
         fedctl(&playground, &["kubeconfig", "--file", &file]);

@@ -45,17 +45,6 @@ impl Dialect {
         }
     }
 
-    /// The end of a read whose rows are about to be written, after the counter row was locked. On MySQL it makes
-    /// the read a locking one, which by definition sees the newest committed rows on every engine of that family;
-    /// nobody else contends for them. PostgreSQL takes a new snapshot per statement, and would have to write in
-    /// each row to lock it.
-    pub(super) fn for_update(self) -> &'static str {
-        match self {
-            Self::Postgres => "",
-            Self::MySql => " FOR UPDATE",
-        }
-    }
-
     /// The end of an insert into `store_obj` that replaces what is there.
     pub(super) fn or_replace(self) -> &'static str {
         match self {

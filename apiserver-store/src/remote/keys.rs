@@ -10,7 +10,9 @@ use super::{
 };
 use crate::Key;
 
-/// Reads `resource, namespace, name, rv, create_rv, value` of those that there are, after the counter row was locked.
+/// Reads `resource, namespace, name, rv, create_rv, value` of those that there are, which are about to be written, after the counter row was
+/// locked. On MySQL it is a locking read, which by definition sees the newest committed rows on every engine of that family; nobody else
+/// contends for them. PostgreSQL takes a new snapshot per statement, and would have to write in each row to lock it.
 pub(super) fn select<'a>(dialect: Dialect, keys: impl Iterator<Item = &'a Key>) -> Statement {
     const COLUMNS: &str = "resource, namespace, name, rv, create_rv, value";
     match dialect {
@@ -24,7 +26,7 @@ pub(super) fn select<'a>(dialect: Dialect, keys: impl Iterator<Item = &'a Key>) 
             query.push(COLUMNS);
             query.push(" FROM store_obj WHERE ");
             push_alternatives(&mut query, keys);
-            query.push(dialect.for_update());
+            query.push(" FOR UPDATE");
             query
         }
     }

@@ -29,12 +29,12 @@ impl FederationAdmission {
     /// Judges by the cache, and once more by the latest if that could change the answer: a client that has just written a
     /// cell may place objects in it, and a cell goes only if nothing was placed in it before.
     async fn review(&self, ruled: Ruled, request: &Request<'_>) -> Result<Reviewed, ApiError> {
-        let needs = ruled.needs(request.action);
+        let needs = ruled.needs(request);
         if needs == Needs::Placed {
             self.facts.fresh().await?;
         }
         let reviewed = review(ruled, request, &self.facts);
-        if needs != Needs::Topology || (reviewed.outcome.is_ok() && reviewed.warnings.is_empty()) {
+        if needs != Needs::Topology || !reviewed.has_findings() {
             return Ok(reviewed);
         }
         self.facts.fresh().await?;

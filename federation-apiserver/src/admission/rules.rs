@@ -42,9 +42,12 @@ impl Ruled {
         }
     }
 
-    /// What a door must be able to answer before it asks.
-    pub(crate) fn needs(self, action: Action) -> Needs {
-        match (self, action) {
+    /// What a door must be able to answer before it asks about a write.
+    pub(crate) fn needs(self, request: &Request<'_>) -> Needs {
+        if !request.subresource.is_empty() {
+            return Needs::Nothing;
+        }
+        match (self, request.action) {
             (Self::Cell, Action::Delete) => Needs::Placed,
             (_, Action::Delete) | (Self::TypeConfig | Self::Config, _) => Needs::Nothing,
             (Self::Cluster | Self::Cell | Self::Federated, _) => Needs::Topology,
@@ -86,6 +89,13 @@ pub(crate) struct Reviewed {
     pub(crate) warnings: Vec<String>,
     /// Whether the write goes on.
     pub(crate) outcome: Result<(), ApiError>,
+}
+
+impl Reviewed {
+    /// Is there anything that the latest facts might not say? Facts that may be behind are enough to agree, and for nothing else.
+    pub(crate) fn has_findings(&self) -> bool {
+        self.outcome.is_err() || !self.warnings.is_empty()
+    }
 }
 
 /// Judges a write.

@@ -78,10 +78,10 @@ impl ClusterProxy {
     async fn pass(
         &self,
         request: Request<Body>,
+        route: Option<Route<'_>>,
         user: &UserInfo,
     ) -> Result<Response<Body>, ProxyError> {
-        let path = request.uri().path().to_owned();
-        let Route { cluster, path } = route::parse(&path).ok_or(ProxyError::NoRoute)?;
+        let Route { cluster, path } = route.ok_or(ProxyError::NoRoute)?;
         if !METHODS.contains(request.method()) {
             return Err(ProxyError::Method);
         }
@@ -179,9 +179,12 @@ impl Extension for ClusterProxy {
 
     async fn handle(&self, request: Request<Body>, user: UserInfo) -> Response<Body> {
         let path = request.uri().path().to_owned();
-        let cluster = route::parse(&path).map(|route| route.cluster);
-        let known = cluster.filter(|name| cut::exists(&self.hub.api().cache, [*name, *name]));
-        let response = match self.pass(request, &user).await {
+        let route = route::parse(&path);
+        let known = route
+            .as_ref()
+            .map(|route| route.cluster)
+            .filter(|name| cut::exists(&self.hub.api().cache, [*name, *name]));
+        let response = match self.pass(request, route, &user).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(

@@ -43,18 +43,16 @@ fn gauges(stats: &HubStats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), f
             stats.buffered_bytes,
         ),
     ] {
-        let name = format!("koinon_tunnel_{name}");
-        let gauge = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-        ConstGauge::new(value).encode(gauge)?;
+        put(encoder, name, help, &ConstGauge::new(value))?;
     }
     if let Some(seconds) = stats.first_certificate_ends_in {
-        let gauge = encoder.encode_descriptor(
-            "koinon_tunnel_first_certificate_ends_in_seconds",
-            "Until the first certificate of a connected agent ends",
-            None,
-            MetricType::Gauge,
+        let help = "Until the first certificate of a connected agent ends";
+        put(
+            encoder,
+            "first_certificate_ends_in_seconds",
+            help,
+            &ConstGauge::new(seconds),
         )?;
-        ConstGauge::new(seconds).encode(gauge)?;
     }
     Ok(())
 }
@@ -94,11 +92,19 @@ fn totals(stats: &HubStats, encoder: &mut DescriptorEncoder<'_>) -> Result<(), f
             stats.renewed,
         ),
     ] {
-        let name = format!("koinon_tunnel_{name}");
-        let counter = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
-        ConstCounter::new(value).encode(counter)?;
+        put(encoder, name, help, &ConstCounter::new(value))?;
     }
     Ok(())
+}
+
+fn put(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: &impl EncodeMetric,
+) -> Result<(), fmt::Error> {
+    let name = format!("koinon_tunnel_{name}");
+    value.encode(encoder.encode_descriptor(&name, help, None, value.metric_type())?)
 }
 
 /// What only grows, by its reason.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::lookups::{LookupError, Lookups};
-use crate::admission::{Action, Needs, Request, Reviewed, Ruled, default_config, review};
+use crate::admission::{Action, Request, Reviewed, Ruled, default_config, review};
 use crate::chain::chain;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
@@ -145,13 +145,10 @@ async fn judge(
     lookups: &Lookups,
 ) -> Result<Reviewed, LookupError> {
     let request = asked.request(action);
-    let needs = match asked.sub_resource.is_empty() {
-        true => ruled.needs(action),
-        false => Needs::Nothing,
-    };
+    let needs = ruled.needs(&request);
     let found = lookups.find(needs, &asked.namespace).await?;
     let reviewed = review(ruled, &request, &found);
-    if found.is_cached && (reviewed.outcome.is_err() || !reviewed.warnings.is_empty()) {
+    if found.is_cached && reviewed.has_findings() {
         let found = lookups.ask(needs, &asked.namespace).await?;
         return Ok(review(ruled, &request, &found));
     }

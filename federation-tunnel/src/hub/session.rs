@@ -13,7 +13,7 @@ use super::end::End;
 use super::link::{Link, Parts};
 use super::serve::{Admitted, Socket};
 use super::tunnels::Inner;
-use crate::identity::judge;
+use crate::identity::judge_all;
 use crate::transport::{Governor, Meter, Share, client_builder, watch};
 use crate::wire::{HEADER_SPREAD, HUB_SERVER_NAME, PATH_DRAIN};
 
@@ -156,16 +156,12 @@ fn due(inner: &Inner, link: &Link, governor: &Governor) -> Instant {
 
 /// Whether the link may still serve all that it was taken in for.
 fn allowed(inner: &Inner, link: &Link) -> Result<(), crate::wire::Refusal> {
-    let good = judge(&*inner.directory, &link.certificate, inner.seams.now())?;
-    let all = link
-        .clusters
-        .iter()
-        .all(|name| good.iter().any(|id| id.name() == name));
-    if all {
-        Ok(())
-    } else {
-        Err(crate::wire::Refusal::UnknownCluster)
-    }
+    judge_all(
+        &*inner.directory,
+        &link.certificate,
+        &link.clusters,
+        inner.seams.now(),
+    )
 }
 
 /// Ends the link if it may no longer serve.

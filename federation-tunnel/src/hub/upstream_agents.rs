@@ -14,7 +14,7 @@ use super::serve::Socket;
 use super::tunnels::{Inner, Tunnels};
 use crate::address::HostPort;
 use crate::cluster::ClusterName;
-use crate::identity::{AgentCertificate, judge};
+use crate::identity::{AgentCertificate, judge_all};
 use crate::konnectivity::{self, Admission, Agents, ClusterDial, Identifiers, Serving};
 use crate::seams::BoxIo;
 use crate::transport::Meter;
@@ -59,13 +59,10 @@ impl UpstreamLink {
             let look = LOOK.min(Duration::from_secs(left.max(1)));
             // Either way it is time to look.
             let _ = timeout(look, self.again.notified()).await;
-            let good = match judge(&*inner.directory, &self.certificate, inner.seams.now()) {
-                Ok(good) => good,
-                Err(refusal) => return refusal,
-            };
-            let mut all = self.clusters.iter();
-            if !all.all(|name| good.iter().any(|id| id.name() == name)) {
-                return Refusal::UnknownCluster;
+            let now = inner.seams.now();
+            let directory = &*inner.directory;
+            if let Err(refusal) = judge_all(directory, &self.certificate, &self.clusters, now) {
+                return refusal;
             }
         }
     }

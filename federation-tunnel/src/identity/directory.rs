@@ -43,6 +43,22 @@ pub(crate) fn judge(
     if good.is_empty() { Err(why) } else { Ok(good) }
 }
 
+/// Whether a connection with this certificate may still serve all the clusters that it was taken in for.
+pub(crate) fn judge_all(
+    directory: &dyn Directory,
+    certificate: &AgentCertificate,
+    clusters: &[ClusterName],
+    now: UnixTime,
+) -> Result<(), Refusal> {
+    let good = judge(directory, certificate, now)?;
+    let mut all = clusters.iter();
+    if all.all(|name| good.iter().any(|id| id.name() == name)) {
+        Ok(())
+    } else {
+        Err(Refusal::UnknownCluster)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Known {
     uids: HashMap<ClusterName, Arc<str>>,
