@@ -111,7 +111,10 @@ impl Contexts {
         let ended = self.remote(context, websockets, &script, b"");
         assert_eq!(ended.status.code(), Some(7));
         assert_eq!(ended.stdout, b"out\n");
-        assert!(ended.stderr.starts_with(b"err\n"));
+        // kubectl reads its WebSocket before it has made its streams. What comes first is an empty message of kube-apiserver's, and on a
+        // busy machine kubectl complains that it does not know the stream.
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        assert!(complaint.lines().any(|line| line == "err"), "{complaint}");
     }
 
     /// `kubectl cp` into the Pod `web`, whose files are in `container`, and back.
