@@ -18,6 +18,7 @@ pub mod control;
 pub mod convert;
 pub mod http;
 pub mod kinds;
+pub mod labels;
 pub mod local;
 pub mod merge;
 pub mod object;

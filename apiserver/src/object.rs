@@ -4,7 +4,6 @@
 //! canonical byte form (`kind`, `apiVersion`, `metadata` first, then the rest sorted; no `resourceVersion`), so that
 //! [`Obj`] can put the revision in without parsing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apiserver_store::{Key, Record, Revision};
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::convert::Memo;
+use crate::labels::Labels;
 
 /// How many levels of maps and lists an object may have. JSON readers stop at 128 levels (serde_json, so every
 /// kube-rs client), and lists, watch events and reviews put their own around an object: one that is deeper would
@@ -209,7 +209,7 @@ pub struct Meta {
     /// `metadata.generation`, 0 if absent.
     pub generation: i64,
     /// `metadata.labels`.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// `metadata.deletionTimestamp`, RFC 3339.
     pub deletion_timestamp: Option<String>,
     /// `metadata.finalizers`.

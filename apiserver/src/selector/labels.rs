@@ -1,7 +1,8 @@
 //! Label selectors: `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1` (`k8s.io/apimachinery/pkg/labels`).
 
-use std::collections::BTreeMap;
 use std::fmt;
+
+use crate::labels::Labels;
 
 /// How a requirement judges a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +33,9 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    fn matches(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.key);
-        let among = |value: &String| self.values.contains(value);
+        let among = |value: &str| self.values.iter().any(|known| known == value);
         let compare = |test: fn(i64, i64) -> bool| {
             let bound = self.values.first().and_then(|v| v.parse().ok());
             let number = value.and_then(|v| v.parse().ok());
@@ -74,7 +75,7 @@ impl LabelSelector {
     }
 
     /// Are the labels selected?
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn matches(&self, labels: &Labels) -> bool {
         self.requirements.iter().all(|r| r.matches(labels))
     }
 
@@ -358,12 +359,9 @@ fn check_value(key: &str, operator: Operator, value: &str) -> Result<(), ParseLa
 mod tests {
     use super::*;
 
-    fn labels(text: &str) -> BTreeMap<String, String> {
+    fn labels(text: &str) -> Labels {
         let pairs = text.split(',').filter(|pair| !pair.is_empty());
-        pairs
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect()
+        pairs.filter_map(|pair| pair.split_once('=')).collect()
     }
 
     #[test]

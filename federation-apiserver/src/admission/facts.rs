@@ -72,7 +72,7 @@ impl Facts for Cached {
 
     fn namespace_labels(&self, namespace: &str) -> Option<BTreeMap<String, String>> {
         let object = self.cache.get("/namespaces", "", namespace)?;
-        Some(object.meta.labels.clone())
+        Some(object.meta.labels.to_map())
     }
 
     fn federated_objects(&self, namespace: &str) -> Vec<(String, FederatedObject)> {
