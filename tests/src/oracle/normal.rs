@@ -145,7 +145,7 @@ fn normal_text(text: &str, captured: &[(String, String)]) -> String {
         .into_owned();
     text = UUID.replace_all(&text, "<uid>").into_owned();
     for (from, to) in captured {
-        text = text.replace(from, to);
+        text = replace(&text, from, to);
     }
     for (pattern, word) in [
         (&MICRO_TIME, "<micro time>"),
@@ -157,4 +157,41 @@ fn normal_text(text: &str, captured: &[(String, String)]) -> String {
         text = pattern.replace_all(&text, word).into_owned();
     }
     text
+}
+
+/// Replaces a captured text; a number, as revisions are, only where it stands alone: not the first digits of another, nor those of a name.
+fn replace(text: &str, from: &str, to: &str) -> String {
+    if from.is_empty() || !from.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.replace(from, to);
+    }
+    let joins = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    let mut out = String::new();
+    let mut rest = 0;
+    for (at, _) in text.match_indices(from) {
+        let end = at + from.len();
+        if !text[..at].ends_with(joins) && !text[end..].starts_with(joins) {
+            out.push_str(&text[rest..at]);
+            out.push_str(to);
+            rest = end;
+        }
+    }
+    out + &text[rest..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn revisions_are_replaced_where_they_are_revisions() {
+        let replaced = |text| replace(text, "12", "<rv>");
+        assert_eq!(
+            replaced("rv 12, \"12\" and 12"),
+            "rv <rv>, \"<rv>\" and <rv>"
+        );
+        for other in ["12345", "512", "12-abc", "20:12:00", "1.12", "x12", ""] {
+            assert_eq!(replaced(other), other);
+        }
+        assert_eq!(replace("name-of-it", "of", "<x>"), "name-<x>-it");
+    }
 }

@@ -159,6 +159,8 @@ pub(crate) fn run_client(program: &Path, front: &Front<'_>, mode: &str, target: 
             "--v=4".to_owned(),
             "--logtostderr=true".to_owned(),
         ])
+        // It takes any signal for the end, also those by which Go's scheduler interrupts a thread that runs for long.
+        .env("GODEBUG", "asyncpreemptoff=1")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
