@@ -1,17 +1,23 @@
 //! One question to the database for all who wait to ask it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
-use crate::{BackendError, Head};
+use crate::{BackendError, Head, Problem};
 
-/// Shares answers about the head. An answer counts for whoever asked before it was begun to be read; so each
-/// caller waits for two readings at most, however many there are.
+/// One row of a database that is well comes in milliseconds. Who waits for it gives up long before the client does.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Shares answers about the head. An answer counts for whoever asked before it was begun to be read, and a failure
+/// for whoever had asked by then; so each caller waits for two readings at most, however many there are.
 #[derive(Debug, Default)]
 pub(super) struct Latest {
     asked: AtomicU64,
-    answer: Mutex<Option<(u64, Head)>>,
+    answer: Mutex<Option<(u64, Result<Head, BackendError>)>>,
 }
 
 impl Latest {
@@ -22,15 +28,23 @@ impl Latest {
     {
         let mine = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
         let mut answer = self.answer.lock().await;
-        if let Some((through, head)) = *answer
-            && through >= mine
+        if let Some((through, shared)) = &*answer
+            && *through >= mine
         {
-            return Ok(head);
+            return shared.clone();
         }
-        let through = self.asked.load(Ordering::Acquire);
-        let head = read().await?;
-        *answer = Some((through, head));
-        Ok(head)
+        let before = self.asked.load(Ordering::Acquire);
+        let outcome = timeout(PATIENCE, read()).await.unwrap_or_else(|_| {
+            let what = format!("no answer within {} seconds", PATIENCE.as_secs());
+            Err(BackendError::new(Problem::Io, what))
+        });
+        // A revision may be older than a question that came meanwhile. That the database fails is news to nobody.
+        let through = match outcome {
+            Ok(_) => before,
+            Err(_) => self.asked.load(Ordering::Acquire),
+        };
+        *answer = Some((through, outcome.clone()));
+        outcome
     }
 }
 
@@ -69,5 +83,23 @@ mod tests {
             assert_eq!(answer.unwrap().revision.get(), 2);
         }
         assert_eq!(reads.load(Ordering::Acquire), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_does_not_queue_before_a_database_that_does_not_answer() {
+        let latest = Latest::default();
+        let start = tokio::time::Instant::now();
+        let hang = || std::future::pending::<Result<Head, BackendError>>();
+        for answer in join_all((0..100).map(|_| latest.ask(hang))).await {
+            assert_eq!(answer.unwrap_err().problem(), Problem::Io);
+        }
+        assert_eq!(start.elapsed(), PATIENCE);
+        // The failure is not kept for those who come later.
+        let head = Head {
+            revision: Revision::new(1),
+            compacted: Revision::ZERO,
+            epoch: 1,
+        };
+        assert_eq!(latest.ask(|| async { Ok(head) }).await.unwrap(), head);
     }
 }
