@@ -187,19 +187,21 @@ impl RemoteBackend {
                 .run(&["SELECT v FROM store_meta WHERE k = 'compacted'"])
                 .await?,
         )?;
-        let step = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut deleted = 0;
-        if trimmed < compacted {
-            let mut through = trimmed.saturating_add(step).min(compacted);
-            deleted = self.delete_between(&mut held, trimmed, through).await?;
-            if deleted == 0 {
-                // Nothing there: the numbers jumped, or someone else has been here.
+        let (mut deleted, mut through) = (0, trimmed);
+        while deleted < limit && through < compacted {
+            let left = limit - deleted;
+            let step = i64::try_from(left).unwrap_or(i64::MAX);
+            let end = through.saturating_add(step).min(compacted);
+            let gone = self.delete_between(&mut held, through, end).await?;
+            (deleted, through) = (deleted + gone, end);
+            if gone < left && through < compacted {
+                // Some were not there: the numbers jumped.
                 let oldest = held.link.run(&["SELECT MIN(rv) FROM store_log"]).await?;
                 let oldest = oldest.first().map_or(Ok(None), |row| row.opt_int(0))?;
-                let start = oldest.map_or(compacted, |oldest| (oldest - 1).min(compacted));
-                through = start.saturating_add(step).min(compacted);
-                deleted = self.delete_between(&mut held, start, through).await?;
+                through = oldest.map_or(compacted, |oldest| (oldest - 1).clamp(through, compacted));
             }
+        }
+        if trimmed < through {
             let done = format!("UPDATE store_meta SET v = {through} WHERE k = 'trimmed'");
             held.link.run(&[&done, "COMMIT"]).await?;
         } else {

@@ -180,6 +180,9 @@ async fn lost_revisions_are_noticed_and_left_behind(engine: Engine) {
     let next = here.commit(create("9", "{}")).await.unwrap();
     assert_eq!(next, here.compacted().next());
     assert_eq!(there.latest().await.unwrap(), next);
+    // Nothing stays in the log on the far side of the jump.
+    let report = here.compact(next).await.unwrap();
+    assert_eq!((report.compacted, report.removed), (next, 8));
     here.close().await;
     there.close().await;
 }
