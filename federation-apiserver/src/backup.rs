@@ -5,7 +5,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use apiserver_store::{BackupError, BackupReport, OpenBackendError, RestoreError, open_backend};
+use apiserver::seams::Seams;
+use apiserver_store::{
+    Backend, BackendError, BackupError, BackupReport, OpenBackendError, RestoreError, Revision,
+    open_backend,
+};
 use tokio::fs::File;
 
 use crate::config::Config;
@@ -25,6 +29,12 @@ pub(crate) enum BackupCommandError {
         #[source]
         source: std::io::Error,
     },
+    /// It is worse to take that for a backup than to have none.
+    #[error("no backup was made: no hub has ever written to {0}; is it the right database?")]
+    Empty(String),
+    /// The database cannot be asked whether there is anything in it.
+    #[error("no backup was made: the database cannot be read")]
+    Read(#[source] BackendError),
     /// There is no backup.
     #[error("no backup was made")]
     Backup(#[source] BackupError),
@@ -33,7 +43,7 @@ pub(crate) enum BackupCommandError {
     Restore(#[source] RestoreError),
 }
 
-/// Writes a backup into a new file, which only its owner can read.
+/// Writes a backup into a new file, which only its owner can read. No file is left of one that was not made.
 pub(crate) async fn backup(config: &Config, path: &Path) -> Result<(), BackupCommandError> {
     let create = |source| BackupCommandError::Create {
         path: path.to_owned(),
@@ -42,18 +52,35 @@ pub(crate) async fn backup(config: &Config, path: &Path) -> Result<(), BackupCom
     let backend = open_backend(&config.database)
         .await
         .map_err(BackupCommandError::Open)?;
+    let head = backend.head().await.map_err(BackupCommandError::Read)?;
+    if head.revision == Revision::ZERO {
+        close(&*backend).await;
+        return Err(BackupCommandError::Empty(config.database.to_string()));
+    }
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     options.mode(0o600);
     let mut file = options.open(path).await.map_err(create)?;
-    let report = apiserver_store::backup(&*backend, &mut file)
-        .await
-        .map_err(BackupCommandError::Backup)?;
-    file.sync_all().await.map_err(create)?;
+    let written = write(&*backend, &mut file).await;
     close(&*backend).await;
-    tell("backed up", &report);
-    Ok(())
+    match written {
+        Ok(report) => {
+            tell("backed up", &report);
+            Ok(())
+        }
+        Err(error) => {
+            // It would be in the way of the next attempt, and might be taken for a backup.
+            let _ = tokio::fs::remove_file(path).await;
+            Err(BackupCommandError::Backup(error))
+        }
+    }
+}
+
+async fn write(backend: &dyn Backend, file: &mut File) -> Result<BackupReport, BackupError> {
+    let report = apiserver_store::backup(backend, file).await?;
+    file.sync_all().await?;
+    Ok(report)
 }
 
 /// Restores a backup into an empty database.
@@ -61,13 +88,14 @@ pub(crate) async fn restore(config: &Config, path: &Path) -> Result<(), BackupCo
     let backend = open_backend(&config.database)
         .await
         .map_err(BackupCommandError::Open)?;
-    let restored = apiserver_store::restore(&*backend, path).await;
+    let now = Seams::system().now().into();
+    let restored = apiserver_store::restore(&*backend, path, now).await;
     close(&*backend).await;
     tell("restored", &restored.map_err(BackupCommandError::Restore)?);
     Ok(())
 }
 
-async fn close(backend: &dyn apiserver_store::Backend) {
+async fn close(backend: &dyn Backend) {
     if let Err(error) = backend.close().await {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(error, "the database did not close cleanly");
@@ -83,4 +111,19 @@ fn tell(done: &str, report: &BackupReport) {
         std::io::stdout(),
         "{objects} objects {done}, as of revision {revision}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_nobody_has_written_to_is_not_backed_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config::local(directory.path().join("mistyped"));
+        let file = directory.path().join("hub.backup");
+        let refused = backup(&config, &file).await.unwrap_err();
+        assert!(matches!(refused, BackupCommandError::Empty(_)));
+        assert!(!file.exists());
+    }
 }

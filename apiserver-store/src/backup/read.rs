@@ -5,6 +5,7 @@ use std::{
     io::{self, BufReader, Read},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use futures::{StreamExt, stream};
@@ -23,14 +24,24 @@ pub fn check_backup(file: &Path) -> Result<BackupReport, RestoreError> {
     Ok(reader.report)
 }
 
+/// More than any hub writes in a second, for long.
+const PER_SECOND: u64 = 1 << 13;
+/// Above this no number of a backup can be right, and half of what SQL's integers hold is left.
+const HIGHEST: u64 = 1 << 62;
+
 /// Restores a backup into an empty database, wholly or not at all: the file is checked before anything is
-/// written. The store then begins a new epoch, far above the revision of the backup.
+/// written. The store then begins a new epoch, far above the revision of the backup, and farther the later it is
+/// `now`: who restores the same backup twice gets other numbers than those that the first life has given out.
 ///
 /// # Errors
 /// [`RestoreError`].
-pub async fn restore(backend: &dyn Backend, file: &Path) -> Result<BackupReport, RestoreError> {
+pub async fn restore(
+    backend: &dyn Backend,
+    file: &Path,
+    now: SystemTime,
+) -> Result<BackupReport, RestoreError> {
     let report = check_backup(file)?;
-    let start = Revision::new(report.revision.get().saturating_add(JUMP));
+    let start = start(report.revision, now);
     let head = Head {
         revision: start,
         compacted: start,
@@ -44,6 +55,14 @@ pub async fn restore(backend: &dyn Backend, file: &Path) -> Result<BackupReport,
         (Ok(false), None) => Err(RestoreError::NotEmpty),
         (Err(error), None) => Err(error.into()),
     }
+}
+
+/// The revision at which a store begins that is restored now.
+fn start(backup: Revision, now: SystemTime) -> Revision {
+    let age = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let passed = age.as_secs().saturating_mul(PER_SECOND);
+    let start = backup.get().saturating_add(JUMP).saturating_add(passed);
+    Revision::new(start.min(HIGHEST))
 }
 
 /// The reason why a file could not be read to its end.
@@ -94,6 +113,9 @@ impl Reader {
         }
         reader.report.revision = Revision::new(reader.number()?);
         reader.report.epoch = reader.number()?;
+        if reader.report.revision.get().max(reader.report.epoch) >= HIGHEST {
+            return Err(RestoreError::Damaged("its numbers are too high"));
+        }
         Ok(reader)
     }
 
@@ -114,6 +136,11 @@ impl Reader {
         let key = Key::new(resource, namespace, name);
         if self.last.as_ref().is_some_and(|last| *last >= key) {
             return Err(RestoreError::Damaged("its objects are out of order"));
+        }
+        if !key.is_storable() || revision.max(create_revision) > self.report.revision.get() {
+            return Err(RestoreError::Damaged(
+                "it holds an object that no hub stores",
+            ));
         }
         self.last = Some(key.clone());
         self.report.objects += 1;
@@ -173,5 +200,67 @@ impl Reader {
         }
         self.sum.update(&bytes);
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_second_restore_of_one_backup_begins_above_all_that_the_first_gave_out() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let backup = Revision::new(100);
+        let first = start(backup, at(1_800_000_000)).get();
+        let second = start(backup, at(1_800_000_060)).get();
+        assert!(first > backup.get() + JUMP);
+        assert!(second - first >= 60 * 8000);
+        // A clock that was never set is no worse than none.
+        assert_eq!(start(backup, at(0)).get(), backup.get() + JUMP);
+        assert_eq!(
+            start(Revision::new(HIGHEST), at(u64::from(u32::MAX))).get(),
+            HIGHEST
+        );
+    }
+
+    /// With a checksum that is right, as of somebody who makes one up.
+    fn made_up(revision: u64, epoch: u64, of_object: u64, name: &str) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(revision.to_be_bytes());
+        bytes.extend(epoch.to_be_bytes());
+        bytes.push(RECORD);
+        bytes.extend([of_object.to_be_bytes(); 2].concat());
+        for part in ["/x", "", name, "{}"] {
+            bytes.extend(u32::try_from(part.len()).unwrap().to_be_bytes());
+            bytes.extend(part.as_bytes());
+        }
+        bytes.push(END);
+        bytes.extend(1_u64.to_be_bytes());
+        let sum = ring::digest::digest(&SHA256, &bytes);
+        bytes.extend(sum.as_ref());
+        bytes
+    }
+
+    #[test]
+    fn what_no_hub_writes_is_refused_however_right_its_checksum() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("backup");
+        let check = |bytes| {
+            std::fs::write(&path, bytes).unwrap();
+            check_backup(&path)
+        };
+        assert_eq!(check(made_up(7, 1, 7, "a")).unwrap().objects, 1);
+        for bytes in [
+            made_up(u64::MAX, 1, 7, "a"),
+            made_up(7, u64::MAX, 7, "a"),
+            made_up(7, 1, 8, "a"),
+            made_up(7, 1, 7, ""),
+            made_up(7, 1, 7, "a\0b"),
+            made_up(7, 1, 7, &"a".repeat(513)),
+        ] {
+            assert!(matches!(check(bytes), Err(RestoreError::Damaged(_))));
+        }
     }
 }

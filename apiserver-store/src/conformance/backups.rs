@@ -1,5 +1,7 @@
 //! Checks of backup and restore.
 
+use std::time::UNIX_EPOCH;
+
 use futures::{StreamExt, stream};
 
 use super::{Fixture, open, options, put, write_some};
@@ -25,7 +27,7 @@ pub async fn a_backup_is_restored_far_ahead<F: Fixture>() {
     assert_eq!((written.revision.get(), written.objects), (70, 5));
     assert_eq!(check_backup(&path).expect("intact"), written);
     assert!(matches!(
-        restore(&backend, &path).await,
+        restore(&backend, &path, UNIX_EPOCH).await,
         Err(RestoreError::NotEmpty)
     ));
     backend.close().await.expect("closes");
@@ -38,7 +40,7 @@ pub async fn a_backup_is_restored_far_ahead<F: Fixture>() {
         let mut damaged = whole.clone();
         damaged[place] ^= 1;
         std::fs::write(&other, damaged).expect("writable");
-        let refused = restore(&backend, &other).await;
+        let refused = restore(&backend, &other, UNIX_EPOCH).await;
         assert!(
             matches!(refused, Err(RestoreError::Damaged(_))),
             "{place}: {refused:?}"
@@ -46,10 +48,15 @@ pub async fn a_backup_is_restored_far_ahead<F: Fixture>() {
     }
     std::fs::write(&other, &whole[..whole.len() - 40]).expect("writable");
     assert!(matches!(
-        restore(&backend, &other).await,
+        restore(&backend, &other, UNIX_EPOCH).await,
         Err(RestoreError::Damaged(_))
     ));
-    assert_eq!(restore(&backend, &path).await.expect("restores"), written);
+    assert_eq!(
+        restore(&backend, &path, UNIX_EPOCH)
+            .await
+            .expect("restores"),
+        written
+    );
     let store = Store::open(backend, options::<F>()).await.expect("opens");
     let after = store
         .load()
