@@ -193,7 +193,7 @@ impl Tunnels {
         Self(inner)
     }
 
-    pub(super) fn inner(&self) -> &Arc<Inner> {
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.0
     }
 

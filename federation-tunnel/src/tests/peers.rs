@@ -216,6 +216,26 @@ async fn a_dial_to_a_process_that_has_just_vanished_ends_soon() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn thousands_of_clusters_are_told_to_a_process_that_comes_late() {
+    let mut world = World::new(95);
+    let two = Two::start(&mut world);
+    for links in &two.links {
+        links.set(&[]);
+    }
+    let name = |n: usize| format!("a-cluster-with-a-name-of-the-usual-length-{n}");
+    let all: Vec<crate::ClusterName> = (0..5000).map(|n| name(n).parse().unwrap()).collect();
+    two.b.inner().registry.upstream_serves(&all);
+    two.links[0].set(&[("b".to_owned(), address("b"))]);
+    until("all are known", || two.a.clusters().len() == all.len()).await;
+    // They stay known, and what changes is told.
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(two.a.clusters().len(), all.len());
+    two.b.inner().registry.upstream_has_gone(&all[..1]);
+    until("one is gone", || !two.a.is_up(&all[0])).await;
+    assert!(two.a.is_up(&all[1]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_is_no_process_of_the_hub() {
     use crate::tls;
     use crate::wire::{ALPN_PEER, PeerAnswer, PeerRequest, read_message, write_message};

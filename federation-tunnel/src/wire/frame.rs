@@ -6,7 +6,9 @@ use prost::Message;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The longest message taken: a certificate chain and a few names are far below.
-pub(crate) const LONGEST: usize = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
+/// The longest list of routes taken, between processes of one hub: more than 50,000 clusters with the longest names.
+const LONGEST_LIST: usize = 16 * 1024 * 1024;
 
 /// A message cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +16,7 @@ pub(crate) enum FrameError {
     /// The stream ended or broke.
     #[error("the connection broke")]
     Io(#[from] io::Error),
-    /// Longer than 64 KiB.
+    /// Longer than what was asked for may be.
     #[error("a message of {0} bytes")]
     TooLong(usize),
     /// Not the message it should be.
@@ -27,10 +29,26 @@ pub(crate) async fn write_message(
     io: &mut (impl AsyncWrite + Unpin),
     message: &impl Message,
 ) -> io::Result<()> {
+    write_within(io, message, LONGEST).await
+}
+
+/// As [`write_message`], for a list that grows with the number of clusters.
+pub(crate) async fn write_list(
+    io: &mut (impl AsyncWrite + Unpin),
+    list: &impl Message,
+) -> io::Result<()> {
+    write_within(io, list, LONGEST_LIST).await
+}
+
+async fn write_within(
+    io: &mut (impl AsyncWrite + Unpin),
+    message: &impl Message,
+    longest: usize,
+) -> io::Result<()> {
     let body = message.encode_to_vec();
     let length = u32::try_from(body.len())
         .ok()
-        .filter(|_| body.len() <= LONGEST)
+        .filter(|_| body.len() <= longest)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"))?;
     let mut bytes = Vec::with_capacity(4 + body.len());
     bytes.extend_from_slice(&length.to_be_bytes());
@@ -43,10 +61,24 @@ pub(crate) async fn write_message(
 pub(crate) async fn read_message<M: Message + Default>(
     io: &mut (impl AsyncRead + Unpin),
 ) -> Result<M, FrameError> {
+    read_within(io, LONGEST).await
+}
+
+/// As [`read_message`], for what [`write_list`] wrote. For peers only that have shown who they are.
+pub(crate) async fn read_list<M: Message + Default>(
+    io: &mut (impl AsyncRead + Unpin),
+) -> Result<M, FrameError> {
+    read_within(io, LONGEST_LIST).await
+}
+
+async fn read_within<M: Message + Default>(
+    io: &mut (impl AsyncRead + Unpin),
+    longest: usize,
+) -> Result<M, FrameError> {
     let mut length = [0; 4];
     io.read_exact(&mut length).await?;
     let length = u32::from_be_bytes(length) as usize;
-    if length > LONGEST {
+    if length > longest {
         return Err(FrameError::TooLong(length));
     }
     let mut body = Vec::new();

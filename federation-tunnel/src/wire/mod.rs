@@ -8,7 +8,7 @@ mod refusal;
 
 pub use class::Class;
 pub use dial::DialRefusal;
-pub(crate) use frame::{FrameError, read_message, write_message};
+pub(crate) use frame::{FrameError, read_list, read_message, write_list, write_message};
 pub(crate) use messages::{
     Account, AgentHello, EnrollAnswer, EnrollRequest, HubAnswer, Issued, PeerAnswer, PeerRequest,
     PeerRoute, PeerRoutes, Refused, Welcome, enroll_answer, hub_answer,

@@ -24,7 +24,7 @@ use crate::seams::{BoxIo, Connector};
 use crate::tls;
 use crate::wire::{
     ALPN_PEER, Class, HUB_SERVER_NAME, PeerAnswer, PeerRequest, PeerRoute, PeerRoutes, VERSION,
-    read_message, write_message,
+    read_list, read_message, write_message,
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -213,7 +213,7 @@ impl Followed {
         };
         let mut socket = self.links.open(&self.hub, &self.address, &request).await?;
         loop {
-            let news: PeerRoutes = timeout(SILENCE, read_message(&mut socket)).await??;
+            let news: PeerRoutes = timeout(SILENCE, read_list(&mut socket)).await??;
             *pause = PAUSE / 16;
             self.hub.pulses.beat(&self.name);
             self.note(

@@ -14,7 +14,8 @@ use crate::hub::registry::TunnelEvent;
 use crate::hub::serve::Socket;
 use crate::hub::tunnels::{Inner, Tunnels};
 use crate::wire::{
-    Class, FrameError, PeerAnswer, PeerRequest, PeerRoute, PeerRoutes, read_message, write_message,
+    Class, FrameError, PeerAnswer, PeerRequest, PeerRoute, PeerRoutes, read_message, write_list,
+    write_message,
 };
 
 /// How often a list of routes says that it lives.
@@ -116,7 +117,7 @@ async fn routes(inner: &Arc<Inner>, socket: &mut Socket) -> std::io::Result<()> 
             full: true,
             routes: inner.registry.clusters_here().iter().map(route).collect(),
         };
-        write_message(socket, &all).await?;
+        write_list(socket, &all).await?;
         loop {
             let changed = match timeout(HEARTBEAT, events.recv()).await {
                 Err(_) => Vec::new(),
