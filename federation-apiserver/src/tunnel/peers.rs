@@ -22,7 +22,7 @@ const STORED_LEASES: &str = "coordination.k8s.io/leases";
 const RENEW: Duration = Duration::from_secs(5);
 /// A process whose Lease did not change for so long is gone, by this process's clock: wall clocks may differ.
 const DURATION: Duration = Duration::from_secs(15);
-/// Leases of processes that are gone for so long are deleted by whoever sees them.
+/// Leases of processes that are gone, and have been for so long, are deleted by whoever sees them.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
 /// One process of several.
@@ -133,46 +133,42 @@ impl PeerKeeper {
             .retain(|name, _| processes.iter().any(|process| process.name == *name));
         let mut alive = Vec::new();
         for process in processes {
-            let age = process
-                .renewed
-                .parse::<jiff::Timestamp>()
-                .ok()
-                .and_then(|at| u64::try_from(now.as_second() - at.as_second()).ok())
-                .map_or(Duration::ZERO, Duration::from_secs);
-            if age > FORGOTTEN {
+            if lives(&mut self.seen, &process, Instant::now()) {
+                alive.extend(process.address.map(|address| (process.name, address)));
+            } else if process.age(now) > FORGOTTEN {
                 // Another process may be faster.
                 let name = lease(&process.name);
                 let _ = self
                     .hub
                     .delete(LEASES, SYSTEM_NAMESPACE, &name, &json!({}))
                     .await;
-                continue;
-            }
-            if self.lives(&process)
-                && let Some(address) = process.address
-            {
-                alive.push((process.name, address));
             }
         }
         self.links.set(&alive);
     }
+}
 
-    /// Has its Lease changed lately? One that is seen for the first time gets the benefit of the doubt.
-    fn lives(&mut self, process: &Process) -> bool {
-        let now = Instant::now();
-        let seen = self
-            .seen
-            .entry(process.name.clone())
-            .or_insert_with(|| Seen {
-                renewed: process.renewed.clone(),
-                at: now,
-            });
-        if seen.renewed != process.renewed {
-            seen.renewed.clone_from(&process.renewed);
-            seen.at = now;
-        }
-        now.duration_since(seen.at) < DURATION
+impl Process {
+    /// How long ago it renewed its Lease, by the two machines' wall clocks.
+    fn age(&self, now: jiff::Timestamp) -> Duration {
+        let renewed = self.renewed.parse::<jiff::Timestamp>().ok();
+        renewed
+            .and_then(|at| u64::try_from(now.as_second() - at.as_second()).ok())
+            .map_or(Duration::ZERO, Duration::from_secs)
     }
+}
+
+/// Has its Lease changed lately? One that is seen for the first time gets the benefit of the doubt, whatever its time says.
+fn lives(seen: &mut HashMap<String, Seen>, process: &Process, now: Instant) -> bool {
+    let seen = seen.entry(process.name.clone()).or_insert_with(|| Seen {
+        renewed: process.renewed.clone(),
+        at: now,
+    });
+    if seen.renewed != process.renewed {
+        seen.renewed.clone_from(&process.renewed);
+        seen.at = now;
+    }
+    now.duration_since(seen.at) < DURATION
 }
 
 fn lease(name: &str) -> String {
@@ -215,7 +211,15 @@ async fn lease_changes(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use apiserver::Certificates;
+    use apiserver_store::{MemoryBackend, Store, StoreOptions};
+    use federation_tunnel::identity::{Authority, MemoryDirectory, MemoryTokens};
+    use federation_tunnel::{HubConfig, TcpConnector, Tunnels};
+
     use super::*;
+    use crate::hub::hub_builder;
 
     #[test]
     fn a_lease_says_who_listens_where() {
@@ -230,5 +234,53 @@ mod tests {
         assert_eq!(found.address, "10.0.0.1:8091".parse().ok());
         assert_eq!(of("koinon-hub-a", "nowhere").unwrap().address, None);
         assert_eq!(of("kubefed-controller-manager", "10.0.0.1:8091"), None);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_differs_makes_nobody_dead() {
+        let directory = tempfile::tempdir().unwrap();
+        let system = apiserver::seams::Seams::system();
+        let pki = Certificates::open(directory.path(), &[], &system).unwrap();
+        let store = Store::open(MemoryBackend::default(), StoreOptions::default());
+        let server = hub_builder(store.await.unwrap(), pki)
+            .listen("127.0.0.1:0".parse().unwrap())
+            .start()
+            .await
+            .unwrap();
+        server.ready().await;
+        let hub = LocalClient::new(server.api().clone(), "system:koinon:tunnel");
+        let seams = federation_tunnel::Seams::system();
+        let tunnels = Tunnels::new(
+            HubConfig::default(),
+            Arc::new(Authority::generate(&seams).unwrap()),
+            Arc::new(MemoryDirectory::default()),
+            Arc::new(MemoryTokens::default()),
+            &seams,
+        )
+        .unwrap();
+        let links = PeerLinks::new(&tunnels, Arc::new(TcpConnector::default()));
+        let own = "127.0.0.1:1".parse().unwrap();
+        let mut keeper = PeerKeeper::new(hub.clone(), links.clone(), "a", own);
+        // It renews all the time, by a clock that is hours behind.
+        let other = json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {
+                "name": lease("b"),
+                "namespace": SYSTEM_NAMESPACE,
+                "annotations": {PEER_ADDRESS: "127.0.0.1:1"},
+            },
+            "spec": {"holderIdentity": "b", "renewTime": "2026-01-01T00:00:00.000000Z"},
+        });
+        hub.create(LEASES, SYSTEM_NAMESPACE, &other).await.unwrap();
+        let held = async || hub.get(LEASES, SYSTEM_NAMESPACE, &lease("b")).await.is_ok();
+        keeper.look().await;
+        assert!(held().await);
+        // It renews no more, and is gone by now.
+        keeper.seen.get_mut("b").unwrap().at -= DURATION;
+        keeper.look().await;
+        assert!(!held().await);
+        links.close();
+        server.shutdown().await;
     }
 }
