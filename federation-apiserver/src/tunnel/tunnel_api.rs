@@ -25,6 +25,7 @@ use prometheus_client::collector::Collector;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::hub_tunnels::HubTunnels;
 use super::metrics::TunnelMetrics;
@@ -72,7 +73,7 @@ impl TunnelApi {
                     .any(|pair| matches!(pair, "watch" | "watch=1" | "watch=true"));
                 let tunnels = self.open()?;
                 Ok(if follows {
-                    watch(tunnels.clone())
+                    watch(tunnels.clone(), self.hub.api().cache.watches_end())
                 } else {
                     list(tunnels)
                 })
@@ -182,12 +183,15 @@ fn line(type_: &str, object: &Value) -> Bytes {
 }
 
 /// What there is, a bookmark, then what changes; more bookmarks tell that the watch lives. A reader that is too slow to see every change is
-/// sent everything again, from the start (`type: RESET`).
-fn watch(tunnels: Tunnels) -> Response<Body> {
+/// sent everything again, from the start (`type: RESET`). It ends with all watches of the server, which would wait for it otherwise.
+fn watch(tunnels: Tunnels, ends: CancellationToken) -> Response<Body> {
     let (lines, read) = mpsc::channel(BACKLOG);
     tokio::spawn(async move {
-        // It fails when the reader is gone.
-        let _ = follow(tunnels, lines).await;
+        tokio::select! {
+            // It fails when the reader is gone.
+            _ = follow(tunnels, lines) => {}
+            () = ends.cancelled() => {}
+        }
     });
     let read = futures::stream::unfold(read, |mut read| async move {
         let line = read.recv().await?;
@@ -269,5 +273,34 @@ impl Extension for TunnelApi {
                 error_response(&error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use federation_tunnel::identity::{Authority, MemoryDirectory, MemoryTokens};
+    use federation_tunnel::{HubConfig, Seams};
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_does_not_hold_up_the_end_of_the_server() {
+        let seams = Seams::system();
+        let tunnels = Tunnels::new(
+            HubConfig::default(),
+            Arc::new(Authority::generate(&seams).unwrap()),
+            Arc::new(MemoryDirectory::default()),
+            Arc::new(MemoryTokens::default()),
+            &seams,
+        )
+        .unwrap();
+        let ends = CancellationToken::new();
+        let mut body = watch(tunnels, ends.clone()).into_body();
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(first, line("RESET", &json!({})));
+        ends.cancel();
+        let rest = tokio::time::timeout(HEARTBEAT / 2, body.collect());
+        rest.await.expect("it goes on").unwrap();
     }
 }
