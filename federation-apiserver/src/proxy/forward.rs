@@ -149,9 +149,22 @@ async fn splice(client_side: OnUpgrade, member_side: OnUpgrade) {
     }
 }
 
+/// Whether a path has dot segments, in clear or escaped. Behind an endpoint with a path of its own, such as `https://gate/k8s/clusters/c-1`,
+/// they could lead to another cluster: servers resolve them.
+fn climbs(path: &str) -> bool {
+    let plain = path.replace("%2e", ".").replace("%2E", ".");
+    let plain = plain.replace("%2f", "/").replace("%2F", "/");
+    plain
+        .split(['/', '\\'])
+        .any(|segment| matches!(segment, "." | ".."))
+}
+
 /// The address in the member: what the endpoint begins with, then the path and the query as they are.
 fn target(endpoint: &Uri, path: &str, query: Option<&str>) -> Result<Uri, ProxyError> {
     let base = endpoint.path().trim_end_matches('/');
+    if !base.is_empty() && climbs(path) {
+        return Err(ProxyError::NoRoute);
+    }
     let path_and_query = match query {
         Some(query) => format!("{base}{path}?{query}"),
         None => format!("{base}{path}"),
@@ -177,5 +190,29 @@ mod tests {
             "https://m:6443/api/v1/a%2Fb?x=%20&watch=1"
         );
         assert_eq!(of("https://h/k8s/c-1", "/", None), "https://h/k8s/c-1/");
+        assert_eq!(
+            of("https://m", "/api/v1/x/../y", None),
+            "https://m/api/v1/x/../y"
+        );
+    }
+
+    #[test]
+    fn nothing_climbs_out_of_an_endpoint_that_has_a_path() {
+        let endpoint = "https://h/k8s/c-1".parse().unwrap();
+        for path in [
+            "/../c-2/api",
+            "/api/../../c-2/api",
+            "/%2e%2E/c-2/api",
+            "/.%2e/c-2/api",
+            "/api%2F..%2f..%2fc-2",
+            "/api/./v1",
+            "/..",
+            "/..\\c-2",
+        ] {
+            assert!(target(&endpoint, path, None).is_err(), "{path}");
+        }
+        for path in ["/api/v1/...", "/api/a..b/.c", "/x%2fy"] {
+            assert!(target(&endpoint, path, None).is_ok(), "{path}");
+        }
     }
 }
