@@ -116,6 +116,10 @@ async fn take<P>(inner: Arc<Inner>, io: BoxIo, from: &str, permit: P) {
         Ok(Outcome::Upstream(agent)) => upstream_agents::run(&inner, *agent, from).await,
         Ok(Outcome::Peer(session)) => peers::run(&inner, *session, from).await,
         Ok(Outcome::Enrolled) => {}
+        // Whoever only looks whether the port is open, as load balancers do.
+        Err(rejected) if rejected.refusal == Refusal::Protocol && meter.read() == 0 => {
+            tracing::debug!(from, "a connection to the tunnel ended without a word");
+        }
         Err(rejected) => {
             inner.counters.refused(rejected.refusal);
             tracing::warn!(from, code = %rejected.refusal, detail = rejected.detail, "refused a connection to the tunnel");

@@ -167,6 +167,10 @@ async fn noise_on_the_port_is_refused_and_counted() {
         .await
         .unwrap();
     until("noise", || tunnels.stats().refused(Refusal::Protocol) == 1).await;
+    // A load balancer that looks whether the port is open is nobody who was refused.
+    drop(world.net.connect(&hub_address()).await.unwrap());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(tunnels.stats().refused(Refusal::Protocol), 1);
     // Someone who says nothing holds a place for the time of a handshake only.
     let _silent = world.net.connect(&hub_address()).await.unwrap();
     let took = until("silence", || tunnels.stats().refused(Refusal::Timeout) == 1).await;
