@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -85,6 +86,16 @@ pub(crate) async fn serve(
     }
 }
 
+/// As Go's servers: a client that vanished without a word ends within two and a half minutes. HTTP/1.1 has no ping of its own, and an
+/// upgraded connection (exec, port-forward) may be silent for as long as it likes.
+fn probes() -> TcpKeepalive {
+    let every = Duration::from_secs(15);
+    TcpKeepalive::new()
+        .with_time(every)
+        .with_interval(every)
+        .with_retries(9)
+}
+
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -122,6 +133,9 @@ impl Connection {
     async fn run(self, stream: TcpStream, watcher: hyper_util::server::graceful::Watcher) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY cannot be set");
+        }
+        if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&probes()) {
+            tracing::debug!(%error, "SO_KEEPALIVE cannot be set");
         }
         let stream = match tokio::time::timeout(HANDSHAKE, self.acceptor.accept(stream)).await {
             Ok(Ok(stream)) => stream,

@@ -180,6 +180,32 @@ async fn many_servers_live_in_one_process_and_end_on_their_own() {
     c.stop().await;
 }
 
+/// Upgraded connections have no pings of their own: the kernel asks, or those of vanished clients stay for ever.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn clients_that_vanish_are_noticed() {
+    let server = TestServer::start().await;
+    let address = client_address(&server.client().url(""));
+    let client = tokio::net::TcpStream::connect(address).await.unwrap();
+    let ends = [client.peer_addr(), client.local_addr()]
+        .map(|end| format!("0100007F:{:04X}", end.unwrap().port()));
+    // The sixth column tells which timer runs: 02 is the one of keep-alive.
+    let asks = || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        table.lines().any(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            columns.get(1..3) == Some(&[&*ends[0], &*ends[1]][..]) && columns[5].starts_with("02:")
+        })
+    };
+    for _ in 0..100 {
+        if asks() {
+            return server.stop().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the server's kernel asks nothing");
+}
+
 fn client_address(url: &str) -> String {
     url.replace("https://localhost", "127.0.0.1")
 }

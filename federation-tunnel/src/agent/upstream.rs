@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, lookup_host};
 
 use super::allow::AllowList;
@@ -59,14 +62,42 @@ impl Upstream for TcpUpstream {
                 );
                 continue;
             }
-            match TcpStream::connect(resolved).await {
-                Ok(socket) => {
-                    socket.set_nodelay(true)?;
-                    return Ok(Box::new(socket));
-                }
+            match open(resolved).await {
+                Ok(socket) => return Ok(Box::new(socket)),
                 Err(error) => failed = error,
             }
         }
         Err(failed)
+    }
+}
+
+/// A connection on which a target that vanishes is noticed also by those who only listen, as watches do.
+async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address).await?;
+    socket.set_nodelay(true)?;
+    keep_alive(&socket)?;
+    Ok(socket)
+}
+
+/// Has the kernel ask a silent target whether it is there: without an answer the connection ends within a minute and a half.
+fn keep_alive(socket: &TcpStream) -> io::Result<()> {
+    let probes = TcpKeepalive::new()
+        .with_time(Duration::from_secs(30))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    SockRef::from(socket).set_tcp_keepalive(&probes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_target_that_vanishes_is_noticed() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = open(listener.local_addr().unwrap()).await.unwrap();
+        assert!(SockRef::from(&socket).keepalive().unwrap());
+        let first = SockRef::from(&socket).tcp_keepalive_time().unwrap();
+        assert_eq!(first, Duration::from_secs(30));
     }
 }
