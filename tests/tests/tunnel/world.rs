@@ -187,6 +187,12 @@ fn start_hub(tools: &Tools) -> Option<Hub> {
     let tunnel = format!("--tunnel-listen={HUB_ADDRESS}:{TUNNEL_PORT}");
     let mut hub = Hub::start_with(tools, HubKind::Ours(Database::Sqlite), &[&tunnel])?;
     configure(&hub.kubectl());
+    // The hub is killed and started here, on a machine that may be busy: a controller that lost its lease meanwhile would end, and nobody
+    // would start it again.
+    let elect = json!({"spec": {"leaderElect": {"leaseDuration": "90s", "renewDeadline": "60s"}}});
+    let patch = ["patch", "kubefedconfig", "kubefed", "--type=merge", "-p"];
+    let system = hub.kubectl().namespace(SYSTEM);
+    system.run(&[&patch[..], &[&elect.to_string()]].concat());
     hub.start_controller();
     Some(hub)
 }
