@@ -30,7 +30,7 @@ impl TokenSource {
 }
 
 /// An identity in a directory of its own, mode 0700: `identity.pem` holds key and chain together, so that they are replaced together, mode 0600;
-/// `authorities.pem` whom to trust.
+/// `authorities.pem` whom to trust. `next-key.pem` is there only while a token is shown for a certificate in place of another.
 #[derive(Clone)]
 pub struct FileIdentity {
     directory: PathBuf,
@@ -46,6 +46,7 @@ impl std::fmt::Debug for FileIdentity {
 
 const IDENTITY: &str = "identity.pem";
 const AUTHORITIES: &str = "authorities.pem";
+const NEXT_KEY: &str = "next-key.pem";
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 impl FileIdentity {
@@ -79,12 +80,16 @@ impl FileIdentity {
         }
     }
 
+    /// Replaces a file, all or nothing; errors name it.
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let path = self.directory.join(name);
+        self.replace(name, text)
+            .map_err(|error| named(&path, &error))
+    }
+
+    fn replace(&self, name: &str, text: &str) -> io::Result<()> {
         let temporary = self.directory.join(format!(".{name}.new"));
-        match std::fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_if_there(&temporary)?;
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -101,11 +106,19 @@ fn read_if_there(path: &Path) -> io::Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io::Error::new(
-            error.kind(),
-            format!("{}: {error}", path.display()),
-        )),
+        Err(error) => Err(named(path, &error)),
     }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[async_trait]
@@ -120,6 +133,7 @@ impl IdentityStore for FileIdentity {
             key_pem: identity[..chain].to_owned(),
             chain_pem: identity[chain..].to_owned(),
             authorities_pem: authorities.unwrap_or_default(),
+            next_key_pem: read_if_there(&self.directory.join(NEXT_KEY))?.unwrap_or_default(),
         }))
     }
 
@@ -127,8 +141,15 @@ impl IdentityStore for FileIdentity {
         if !identity.authorities_pem.is_empty() {
             self.write(AUTHORITIES, &identity.authorities_pem)?;
         }
+        if !identity.next_key_pem.is_empty() {
+            self.write(NEXT_KEY, &identity.next_key_pem)?;
+        }
         let text = format!("{}{}", identity.key_pem, identity.chain_pem);
-        self.write(IDENTITY, &text)
+        self.write(IDENTITY, &text)?;
+        if identity.next_key_pem.is_empty() {
+            remove_if_there(&self.directory.join(NEXT_KEY))?;
+        }
+        Ok(())
     }
 
     async fn token(&self) -> io::Result<Option<String>> {
@@ -142,9 +163,7 @@ impl IdentityStore for FileIdentity {
         };
         let read = |name: &str| {
             let path = directory.join(name);
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-            })?;
+            let text = std::fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
             if text.trim().is_empty() {
                 let empty = format!("{} is empty", path.display());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, empty));
@@ -174,7 +193,7 @@ impl IdentityStore for GivenFiles {
             (Some(key_pem), Some(chain_pem)) => Ok(Some(StoredIdentity {
                 key_pem,
                 chain_pem,
-                authorities_pem: String::new(),
+                ..StoredIdentity::default()
             })),
             _ => Ok(None),
         }
@@ -214,10 +233,11 @@ mod tests {
         assert_eq!(store.token().await.unwrap().as_deref(), Some("t"));
         let key = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n";
         let certificate = format!("{CERTIFICATE}\nAA==\n-----END CERTIFICATE-----\n");
-        for chain in [String::new(), certificate.repeat(2)] {
+        for (chain, next) in [("", ""), (&*certificate.repeat(2), key), (&certificate, "")] {
             let identity = StoredIdentity {
                 key_pem: key.to_owned(),
-                chain_pem: chain,
+                next_key_pem: next.to_owned(),
+                chain_pem: chain.to_owned(),
                 authorities_pem: certificate.clone(),
             };
             store.save(&identity).await.unwrap();

@@ -40,7 +40,7 @@ pub enum ContactError {
     #[error("{0:?} is not the name of a server")]
     ServerName(String),
     /// The other side speaks TLS, but not our protocol.
-    #[error("the other side is not the tunnel endpoint of a hub")]
+    #[error("the other side is not the tunnel endpoint of a hub: see its --tunnel-listen")]
     Protocol,
     /// The connection broke, or the hub rejected our certificate, which TLS 1.3 tells late.
     #[error("the hub ended the connection: {0}")]
@@ -129,13 +129,25 @@ impl From<FrameError> for ContactError {
     }
 }
 
+/// What ended a TLS handshake. An ordinary TLS server (the hub's API, most likely) knows none of our protocols.
+fn no_session(error: io::Error) -> ContactError {
+    match received(&error) {
+        Some(rustls::AlertDescription::NoApplicationProtocol) => ContactError::Protocol,
+        _ => ContactError::Tls(error),
+    }
+}
+
+/// The alert that the other side sent, if that was the error.
+fn received(error: &io::Error) -> Option<rustls::AlertDescription> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
+    }
+}
+
 fn alert(error: &io::Error) -> Option<Refusal> {
     use rustls::AlertDescription as Alert;
-    let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
-    let rustls::Error::AlertReceived(alert) = inner else {
-        return None;
-    };
-    match *alert {
+    match received(error)? {
         Alert::CertificateExpired => Some(Refusal::ExpiredCertificate),
         Alert::CertificateRevoked => Some(Refusal::Revoked),
         Alert::CertificateRequired => Some(Refusal::NoCertificate),
@@ -180,7 +192,7 @@ impl Contact<'_> {
         let socket = TlsConnector::from(config)
             .connect(name, Metered::new(io, meter.clone()))
             .await
-            .map_err(ContactError::Tls)?;
+            .map_err(no_session)?;
         if socket.get_ref().1.alpn_protocol() == Some(protocol) {
             Ok(socket)
         } else {

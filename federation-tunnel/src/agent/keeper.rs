@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::config::{AgentConfig, AgentParts};
 use super::contact::{Contact, ContactError};
+use super::rejected::Rejected;
 use super::stats::Counters;
 use crate::identity::{AgentIdentity, AgentKey, IdentityError, MemberAccount, Trust};
 use crate::wire::{Account, EnrollRequest};
@@ -21,6 +22,9 @@ use crate::wire::{Account, EnrollRequest};
 pub struct StoredIdentity {
     /// The private key, PKCS#8 PEM. Written before it is used, so that a lost answer to a bootstrap token can be asked for again.
     pub key_pem: String,
+    /// The key for which a bootstrap token was or is being shown while there is a certificate for the one before; empty otherwise. Written
+    /// before it is used, too.
+    pub next_key_pem: String,
     /// The chain that was issued for it, PEM; empty before the first.
     pub chain_pem: String,
     /// The authorities that vouch for the hub, PEM; empty before the first certificate.
@@ -44,7 +48,7 @@ pub trait IdentityStore: Send + Sync + 'static {
     /// Replaces what is saved, all or nothing, so that no one else can read it.
     async fn save(&self, identity: &StoredIdentity) -> io::Result<()>;
 
-    /// The bootstrap token, if there is one. Asked for whenever a certificate is needed and there is none that is valid.
+    /// The bootstrap token, if there is one. Asked for whenever a certificate is needed and there is none that is valid, or that the hub takes.
     async fn token(&self) -> io::Result<Option<String>>;
 
     /// The account that the hub is to use in this cluster, if the hub is to learn it from the agent. Asked for with every certificate.
@@ -124,11 +128,20 @@ pub enum CertificateError {
     #[error("the agent's state cannot be read or written")]
     Store(#[source] io::Error),
     /// What is in it is no identity, or none can be made.
-    #[error("the agent's identity cannot be used")]
+    #[error(
+        "the agent's key and certificate cannot be used; without them (an empty state directory) a new bootstrap token gets others"
+    )]
     Identity(#[source] IdentityError),
     /// Nothing to show to a hub.
-    #[error("there is no valid certificate, and no bootstrap token to get one")]
+    #[error(
+        "there is no valid certificate, and no bootstrap token to get one; fedctl join CLUSTER --tunnel --new-token makes one"
+    )]
     NoToken,
+    /// The hub gave one that has ended already, or is to be renewed already, by this machine's clock.
+    #[error(
+        "the new certificate is over, or due for renewal, by this machine's clock: compare it with the hub's, one of the two is wrong"
+    )]
+    Clock,
     /// None of the hubs gave one.
     #[error("no certificate from hub {hub}")]
     Contact {
@@ -147,6 +160,7 @@ pub(crate) struct Keeper {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) parts: AgentParts,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) rejected: Arc<Rejected>,
     pub(crate) out: watch::Sender<Option<Arc<Material>>>,
 }
 
@@ -158,13 +172,18 @@ impl Keeper {
             match self.step().await {
                 Ok(wait) => {
                     failures = 0;
-                    sleep(wait).await;
+                    tokio::select! {
+                        () = sleep(wait) => {}
+                        () = self.rejected.told() => {}
+                    }
                 }
                 Err(error) => {
                     failures += 1;
                     let refused = match &error {
                         CertificateError::Contact { source, .. } => source.is_final(),
-                        CertificateError::NoToken | CertificateError::Identity(_) => true,
+                        CertificateError::NoToken
+                        | CertificateError::Identity(_)
+                        | CertificateError::Clock => true,
                         CertificateError::Store(_) => false,
                     };
                     self.counters
@@ -206,25 +225,35 @@ impl Keeper {
             if !self.parts.store.is_managed() {
                 return Err(CertificateError::NoToken);
             }
-            self.bootstrap(stored.unwrap_or_default()).await?;
-            return Ok(Duration::ZERO);
+            let new = self.bootstrap(stored.unwrap_or_default()).await?;
+            return self.in_time(&new);
         };
         let identity = Arc::new(identity);
         let stored = stored.unwrap_or_default();
         self.publish(&identity, &stored);
+        if self.rejected.is(identity.certificate().serial())
+            && let Some(new) = self.replace(&stored).await?
+        {
+            return self.in_time(&new);
+        }
         if !self.parts.store.is_managed() {
             return Ok(LOOK);
         }
-        // The same moment every time this certificate is looked at: its serial number decides.
-        let serial = identity.certificate().serial();
-        let digits = serial.get(serial.len().saturating_sub(8)..).unwrap_or("");
-        let unit = f64::from(u32::from_str_radix(digits, 16).unwrap_or(0)) / f64::from(u32::MAX);
-        let at = identity.certificate().renew_at(unit.min(0.999)).as_secs();
+        let at = renewal(&identity).as_secs();
         if now.as_secs() < at {
             return Ok(Duration::from_secs(at - now.as_secs()).min(LOOK));
         }
-        self.renew(&identity, &stored).await?;
-        Ok(Duration::ZERO)
+        let new = self.renew(&identity, &stored).await?;
+        self.in_time(&new)
+    }
+
+    /// What was just issued is looked at again at once, unless that would only ask for the next one: clocks differ by weeks then.
+    fn in_time(&self, new: &AgentIdentity) -> Result<Duration, CertificateError> {
+        if self.parts.seams.now() < renewal(new) {
+            Ok(Duration::ZERO)
+        } else {
+            Err(CertificateError::Clock)
+        }
     }
 
     fn publish(&self, identity: &Arc<AgentIdentity>, stored: &StoredIdentity) {
@@ -257,33 +286,82 @@ impl Keeper {
         }
     }
 
-    /// The first certificate, for a token. The key is saved before the token is shown: whatever breaks after that, the same key may ask again.
-    async fn bootstrap(&self, mut stored: StoredIdentity) -> Result<(), CertificateError> {
-        let token = self
-            .parts
-            .store
-            .token()
-            .await
-            .map_err(CertificateError::Store)?;
-        let token = token.ok_or(CertificateError::NoToken)?;
-        let expired = !stored.chain_pem.is_empty();
-        if stored.key_pem.is_empty() || expired {
+    async fn token(&self) -> Result<Option<String>, CertificateError> {
+        let token = self.parts.store.token().await;
+        let token = token.map_err(CertificateError::Store)?;
+        let token = token.map(|token| token.trim().to_owned());
+        // A Secret or a variable that nobody filled in. To the hub, no token means a renewal.
+        Ok(token.filter(|token| !token.is_empty()))
+    }
+
+    /// The first certificate, for a token, or one in place of a certificate that is over.
+    async fn bootstrap(&self, stored: StoredIdentity) -> Result<AgentIdentity, CertificateError> {
+        let token = self.token().await?.ok_or(CertificateError::NoToken)?;
+        self.exchange(token, stored).await
+    }
+
+    /// A certificate in place of one that the hub takes no more, for a token that has not had its answer yet: the cluster was registered
+    /// anew, or the certificate revoked. `None` if there is no such token.
+    async fn replace(
+        &self,
+        stored: &StoredIdentity,
+    ) -> Result<Option<AgentIdentity>, CertificateError> {
+        if !self.parts.store.is_managed() {
+            return Ok(None);
+        }
+        match self.token().await? {
+            Some(token) if !self.rejected.is_spent(&token) => {
+                tracing::info!(
+                    "the hub takes the certificate no more: showing the bootstrap token"
+                );
+                self.exchange(token, stored.clone()).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A certificate for a token. The key is saved before the token is shown: whatever breaks after that, the same key may ask again. What
+    /// there was stays until there is a new one: the clock may be wrong, and the token spent.
+    async fn exchange(
+        &self,
+        token: String,
+        mut stored: StoredIdentity,
+    ) -> Result<AgentIdentity, CertificateError> {
+        let place = if stored.chain_pem.is_empty() {
+            &mut stored.key_pem
+        } else {
+            &mut stored.next_key_pem
+        };
+        let made = place.is_empty();
+        if made {
             let key = AgentKey::generate().map_err(CertificateError::Identity)?;
-            stored.key_pem = key.to_pem();
-            stored.chain_pem = String::new();
+            *place = key.to_pem();
+        }
+        let key_pem = place.clone();
+        if made {
             self.save(&stored).await?;
         }
-        let key = AgentKey::from_pem(&stored.key_pem).map_err(CertificateError::Identity)?;
+        let key = AgentKey::from_pem(&key_pem).map_err(CertificateError::Identity)?;
         let trust = self.trust(&stored);
-        self.obtain(&key, token.trim().to_owned(), &trust, None, stored)
-            .await
+        let new = StoredIdentity {
+            key_pem,
+            next_key_pem: String::new(),
+            ..stored
+        };
+        let obtained = self.obtain(&key, token.clone(), &trust, None, new).await;
+        match &obtained {
+            Err(CertificateError::Contact { source, .. }) if !source.is_final() => {}
+            Ok(_) | Err(CertificateError::Contact { .. }) => self.rejected.spend(&token),
+            Err(_) => {}
+        }
+        obtained
     }
 
     async fn renew(
         &self,
         identity: &AgentIdentity,
         stored: &StoredIdentity,
-    ) -> Result<(), CertificateError> {
+    ) -> Result<AgentIdentity, CertificateError> {
         let key = AgentKey::generate().map_err(CertificateError::Identity)?;
         let trust = self.trust(stored);
         let stored = StoredIdentity {
@@ -302,7 +380,7 @@ impl Keeper {
         trust: &Trust,
         identity: Option<&AgentIdentity>,
         mut stored: StoredIdentity,
-    ) -> Result<(), CertificateError> {
+    ) -> Result<AgentIdentity, CertificateError> {
         let account = self
             .parts
             .store
@@ -348,7 +426,7 @@ impl Keeper {
                         serial = new.certificate().serial(),
                         "received a certificate"
                     );
-                    return Ok(());
+                    return Ok(new);
                 }
                 Err(source) => {
                     failed = CertificateError::Contact {
@@ -368,6 +446,14 @@ impl Keeper {
             .await
             .map_err(CertificateError::Store)
     }
+}
+
+/// When to renew: the same moment every time this certificate is looked at, since its serial number decides.
+fn renewal(identity: &AgentIdentity) -> UnixTime {
+    let serial = identity.certificate().serial();
+    let digits = serial.get(serial.len().saturating_sub(8)..).unwrap_or("");
+    let unit = f64::from(u32::from_str_radix(digits, 16).unwrap_or(0)) / f64::from(u32::MAX);
+    identity.certificate().renew_at(unit.min(0.999))
 }
 
 /// An error with its causes, for a log line.

@@ -9,6 +9,7 @@ mod config;
 mod contact;
 mod keeper;
 mod pool;
+mod rejected;
 mod run;
 mod serve;
 mod session;

@@ -135,7 +135,12 @@ impl Pool {
     ) {
         if let Some(slot) = self.slots.get_mut(number) {
             slot.failures = slot.failures.saturating_add(1);
-            let wait = self.timing.wait(slot.failures, refused, unit);
+            // It failed with an identity that is not the agent's any more: nothing is known of the new one.
+            let wait = if std::mem::take(&mut slot.stale) {
+                Duration::ZERO
+            } else {
+                self.timing.wait(slot.failures, refused, unit)
+            };
             slot.attempt = Attempt::At(now + wait.max(at_least.min(self.timing.refused_cap)));
         }
     }
@@ -201,6 +206,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_with_the_old_identity_does_not_hold_back_the_new_one() {
+        let now = Instant::now();
+        let mut pool = Pool::new(1, 1, BackoffTiming::default(), now);
+        assert_eq!(pool.take_due(now).len(), 1);
+        pool.rotate(now);
+        pool.failed(0, true, Duration::ZERO, now, 0.5);
+        assert_eq!(pool.take_due(now).len(), 1, "at once");
+        pool.failed(0, true, Duration::ZERO, now, 0.5);
+        assert!(
+            pool.take_due(now).is_empty(),
+            "the new one is refused as well"
+        );
+    }
 
     #[derive(Clone, Debug)]
     enum Happens {

@@ -14,6 +14,7 @@ use super::config::{AgentConfig, AgentParts};
 use super::contact::{Contact, ContactError, hello};
 use super::keeper::{CertificateError, Keeper, Material, chain};
 use super::pool::{ConnectionId, Place, Pool, Replaced};
+use super::rejected::Rejected;
 use super::serve::Shared;
 use super::session::{Ended, Session};
 use super::stats::{AgentStats, Counters};
@@ -105,6 +106,7 @@ impl Agent {
     pub fn new(config: AgentConfig, parts: AgentParts) -> Self {
         let config = Arc::new(config);
         let counters = Arc::new(Counters::default());
+        let rejected = Arc::new(Rejected::default());
         let (out, material) = watch::channel(None);
         Self {
             name: format!("{:032x}", parts.seams.random()),
@@ -113,6 +115,7 @@ impl Agent {
                 config: config.clone(),
                 parts: parts.clone(),
                 counters: counters.clone(),
+                rejected: rejected.clone(),
                 out,
             },
             shared: Arc::new(Shared {
@@ -120,6 +123,7 @@ impl Agent {
                 config,
                 parts,
                 counters,
+                rejected,
             }),
             material,
         }
@@ -340,6 +344,8 @@ impl Connecting {
         let socket = match contacted {
             Ok(socket) => socket,
             Err(error) => {
+                let serial = self.material.identity.certificate().serial();
+                self.shared.rejected.note(serial, &error);
                 let (slot, hub) = (self.slot, self.place.hub);
                 let _ = self.events.send(Event::Failed { slot, hub, error }).await;
                 return self.tell_ended(Ended::Broken).await;

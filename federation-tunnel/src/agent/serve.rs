@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::config::{AgentConfig, AgentParts};
+use super::rejected::Rejected;
 use super::stats::Counters;
 use crate::address::HostPort;
 use crate::cluster::ClusterName;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) parts: AgentParts,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) rejected: Arc<Rejected>,
     pub(crate) streams: Semaphore,
 }
 

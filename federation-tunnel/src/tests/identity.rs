@@ -25,6 +25,7 @@ fn signed(authority: &Authority, clusters: &[ClusterId], life: Duration) -> Stor
         key_pem: key.to_pem(),
         chain_pem: identity.chain_pem().to_owned(),
         authorities_pem: authority.certificate_pem().to_owned(),
+        ..StoredIdentity::default()
     }
 }
 
@@ -477,4 +478,140 @@ async fn a_certificate_for_another_program_is_renewed_when_it_is_due_and_opens_n
         "{refused:?}"
     );
     assert_eq!(store.stored(), Some(second));
+}
+
+/// A store whose token someone replaces.
+#[derive(Clone)]
+struct Handed(MemoryIdentity, Arc<std::sync::Mutex<String>>);
+
+#[async_trait::async_trait]
+impl crate::IdentityStore for Handed {
+    async fn load(&self) -> std::io::Result<Option<StoredIdentity>> {
+        self.0.load().await
+    }
+    async fn save(&self, identity: &StoredIdentity) -> std::io::Result<()> {
+        self.0.save(identity).await
+    }
+    async fn token(&self) -> std::io::Result<Option<String>> {
+        Ok(Some(self.1.lock().unwrap().clone()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_replaces_a_certificate_that_the_hub_takes_no_more() {
+    let world = World::new(60);
+    let id = world.cluster("hz-1", "uid-1");
+    let (tunnels, _hub) = world.hub();
+    let token = |id: &ClusterId| world.tokens.issue(id, HOUR, &world.seams).expose();
+    let current = Arc::new(std::sync::Mutex::new(token(&id)));
+    let store = Handed(MemoryIdentity::default(), current.clone());
+    let (agent, _agent) = world.agent(world.agent_config(), store.clone());
+    let up = || tunnels.status(id.name()).connections == 2;
+    until("up", up).await;
+    let first = store.0.stored().unwrap();
+    // Registered anew under the old name. The token of before is not shown again, and nothing of what there is gets lost.
+    world.directory.remove(id.name());
+    let again = world.cluster("hz-1", "uid-2");
+    tunnels.recheck(id.name());
+    until("refused", || {
+        agent.stats().refused_by_hub(Refusal::OtherUid) >= 3
+    })
+    .await;
+    assert_eq!(store.0.stored().unwrap(), first);
+    assert_eq!(agent.stats().certificate_failures, 0);
+    *current.lock().unwrap() = token(&again);
+    // The next try is a minute away at most.
+    sleep(Duration::from_secs(30)).await;
+    until("up with the new token", up).await;
+    let second = store.0.stored().unwrap();
+    assert_ne!(first.key_pem, second.key_pem);
+    assert_eq!(second.next_key_pem, "");
+    // Revoked.
+    let identity =
+        crate::identity::AgentIdentity::from_pem(&second.chain_pem, &second.key_pem).unwrap();
+    world.directory.revoke(identity.certificate().serial());
+    tunnels.recheck(id.name());
+    until("revoked", || tunnels.status(id.name()).connections == 0).await;
+    *current.lock().unwrap() = token(&again);
+    sleep(Duration::from_secs(30)).await;
+    until("up with another token", up).await;
+    assert_ne!(store.0.stored().unwrap().key_pem, second.key_pem);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_token_is_none() {
+    let world = World::new(63);
+    let (tunnels, _hub) = world.hub();
+    let agent = Agent::new(
+        world.agent_config(),
+        AgentParts {
+            connector: Arc::new(world.net.clone()),
+            upstream: Arc::new(world.targets.clone()),
+            store: Arc::new(MemoryIdentity::with_token("\n".to_owned())),
+            seams: world.seams.clone(),
+        },
+    );
+    let error = agent.keep_certificate().await.unwrap_err();
+    assert!(matches!(error, CertificateError::NoToken), "{error}");
+    assert_eq!(tunnels.stats().refused(Refusal::NoCertificate), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_costs_no_identity() {
+    let world = World::new(61);
+    let pair = world.pair(world.agent_config()).await;
+    let before = pair.store.stored().unwrap();
+    world.skew.store(40 * 24 * 3600, Ordering::Relaxed);
+    until("the certificate is over", || {
+        pair.tunnels.status(&pair.cluster).connections == 0
+            && pair.agent.stats().certificate_failures >= 1
+    })
+    .await;
+    world.skew.store(0, Ordering::Relaxed);
+    let after = pair.store.stored().unwrap();
+    assert_eq!(
+        (&after.key_pem, &after.chain_pem),
+        (&before.key_pem, &before.chain_pem)
+    );
+    pair.agent_task.stop().await;
+    let (agent, _agent) = world.agent(world.agent_config(), pair.store);
+    until("back", || agent.is_ready()).await;
+    assert_eq!(pair.tunnels.stats().enrolled, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_weeks_ahead_does_not_renew_without_end() {
+    let world = World::new(62);
+    let id = world.cluster("hz-1", "uid-1");
+    let (tunnels, _hub) = world.hub();
+    let (now, chance) = (world.seams.clone(), world.seams.clone());
+    let ahead = Duration::from_secs(29 * 24 * 3600);
+    let fast = crate::Seams::new(
+        move || {
+            let now = Duration::from_secs(now.now().as_secs());
+            rustls_pki_types::UnixTime::since_unix_epoch(now + ahead)
+        },
+        move || chance.random(),
+    );
+    let agent = Agent::new(
+        world.agent_config(),
+        AgentParts {
+            connector: Arc::new(world.net.clone()),
+            upstream: Arc::new(world.targets.clone()),
+            store: Arc::new(world.token_for(&id)),
+            seams: fast,
+        },
+    );
+    let handle = agent.handle();
+    let _agent = crate::testing::Running::start(|stop| agent.run(stop));
+    let mut most = 0;
+    for _ in 0..600 {
+        sleep(Duration::from_secs(1)).await;
+        let now = tunnels.stats().renewed;
+        assert!(now <= most + 1, "{} in a second", now - most);
+        most = now;
+    }
+    assert!((5..=21).contains(&most), "{most} in ten minutes");
+    assert!(handle.is_ready());
+    assert!(handle.stats().certificate_failures >= 5);
 }

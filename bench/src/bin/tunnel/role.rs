@@ -77,6 +77,7 @@ pub(crate) fn identity(authority: &Authority, cluster: ClusterId) -> Result<Stor
         key_pem: key.to_pem(),
         chain_pem: identity.chain_pem().to_owned(),
         authorities_pem: authority.certificate_pem().to_owned(),
+        ..StoredIdentity::default()
     })
 }
 
