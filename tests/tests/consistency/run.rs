@@ -108,6 +108,14 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
+    /// Waits until so many writes more have been acknowledged. Not for ever: whoever needs them counts them.
+    pub(crate) async fn goes_on(&self, writes: usize) {
+        let (begun, before) = (Instant::now(), self.recorder.acknowledged());
+        while self.recorder.acknowledged() < before + writes && begun.elapsed() < CATCH_UP {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Makes their namespace and lets them begin.
     pub(crate) async fn start(kubeconfigs: &[PathBuf], moments: &Moments) -> Self {
         let recorder = Arc::new(Recorder::new());
