@@ -9,7 +9,7 @@ pub enum Problem {
     Full,
     /// The database cannot be written.
     ReadOnly,
-    /// Another program keeps the database locked for longer than we waited.
+    /// Another program keeps the database locked for longer than we waited, or there is no connection left.
     Busy,
     /// The disk or the connection failed.
     Io,
@@ -28,7 +28,7 @@ impl fmt::Display for Problem {
         f.write_str(match self {
             Self::Full => "no space is left for the database",
             Self::ReadOnly => "the database is read-only",
-            Self::Busy => "the database is locked by another program",
+            Self::Busy => "the database is busy or locked by another program",
             Self::Io => "reading or writing the database failed",
             Self::Damaged => "the database is damaged",
             Self::Sealing => "a value cannot be sealed or opened",

@@ -67,7 +67,7 @@ fn of_mysql(number: u16) -> Problem {
         1290 | 1792 | 1836 | 3100 => Problem::ReadOnly,
         1040 | 1203 | 1205 | 1213 | 1317 | 1226 | 3024 => Problem::Busy,
         // Shutdown, lost connections, a Galera node that is not in a quorum, a kill.
-        1047 | 1053 | 1152..=1161 | 1184 | 1927 | 2006 | 2013 => Problem::Io,
+        1047 | 1053 | 1152 | 1154..=1161 | 1184 | 1927 | 2006 | 2013 => Problem::Io,
         126 | 127 | 1034 | 1035 | 1194 | 1712 => Problem::Damaged,
         _ => Problem::Other,
     }
@@ -87,5 +87,7 @@ mod tests {
         assert_eq!(of_mysql(1213), Problem::Busy);
         assert_eq!(of_mysql(1836), Problem::ReadOnly);
         assert_eq!(of_mysql(1146), Problem::Other);
+        // A packet that is too big is too big on the next connection as well.
+        assert_eq!(of_mysql(1153), Problem::Other);
     }
 }
