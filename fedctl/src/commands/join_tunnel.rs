@@ -23,21 +23,19 @@ pub(super) async fn join(global: &Global, hub: &Hub, args: &Join) -> anyhow::Res
     let name = &args.member.name;
     let hub_tunnel = HubTunnel::of(&hub.hub_client, &hub.system_namespace).await?;
     let held = hub.find_cluster(name).await?;
+    let known = registered(name, held, args.agent.new_token)?;
     if args.dry_run {
-        outln!(
-            "would make on the hub: kubefedcluster {name} (reached through its agent), and a one-time token for its agent"
-        );
+        match known {
+            Some(_) => outln!("would make on the hub: a one-time token for the agent of {name}"),
+            None => outln!(
+                "would make on the hub: kubefedcluster {name} (reached through its agent), and a one-time token for its agent"
+            ),
+        }
         return Ok(());
     }
     let account = account(args);
-    let (cluster, access) = match held {
-        Some(cluster) if args.agent.new_token && cluster.wants_tunnel() => {
-            (cluster, chosen(hub, args).await?)
-        }
-        Some(_) if args.agent.new_token => {
-            bail!("cluster {name} is not reached through an agent: it needs no token")
-        }
-        Some(_) => return Err(taken(name)),
+    let (cluster, access) = match known {
+        Some(cluster) => (cluster, chosen(hub, args).await?),
         None => register(hub, args).await?,
     };
     let life = args.agent.token_life.get();
@@ -61,6 +59,26 @@ pub(super) async fn join(global: &Global, hub: &Hub, args: &Join) -> anyhow::Res
             Ok(())
         }
         AgentForm::Konnectivity => konnectivity(args, &hub_tunnel, &token, access.is_some()),
+    }
+}
+
+/// The cluster for which a new token is wanted, or `None` for one that is to be registered; nothing is registered by mistake.
+fn registered(
+    name: &str,
+    held: Option<KubeFedCluster>,
+    new_token: bool,
+) -> anyhow::Result<Option<KubeFedCluster>> {
+    match held {
+        Some(cluster) if new_token && cluster.wants_tunnel() => Ok(Some(cluster)),
+        Some(_) if new_token => {
+            bail!("cluster {name} is not reached through an agent: it needs no token")
+        }
+        Some(_) => Err(taken(name)),
+        None if new_token => bail!(
+            "the hub has no cluster \"{name}\" that could need a new token: `kubectl get kubefedclusters -A` shows those that it has; \
+             without --new-token it is registered"
+        ),
+        None => Ok(None),
     }
 }
 
@@ -199,4 +217,29 @@ fn command(args: &Join, hub_tunnel: &HubTunnel, token: &BootstrapToken, hands_in
         line.push_str(&format!(" --allow={target}"));
     }
     outln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_token_is_for_clusters_that_there_are() {
+        let spec = r#"{"apiEndpoint": "https://m", "secretRef": {"name": "m"}}"#;
+        let direct = KubeFedCluster::new("m", serde_json::from_str(spec).unwrap());
+        let mut behind = direct.clone();
+        behind.metadata.annotations = Some(
+            [(
+                federation_api::annotations::CONNECTION.to_owned(),
+                federation_api::annotations::CONNECTION_TUNNEL.to_owned(),
+            )]
+            .into(),
+        );
+        let of = |held: &KubeFedCluster, new_token| registered("m", Some(held.clone()), new_token);
+        assert!(of(&behind, true).unwrap().is_some());
+        assert!(of(&behind, false).is_err());
+        assert!(of(&direct, true).is_err());
+        assert!(registered("m", None, true).is_err());
+        assert!(registered("m", None, false).unwrap().is_none());
+    }
 }
