@@ -88,7 +88,7 @@ fn twenty_kills_lose_nothing_and_touch_nothing() {
 
 /// All changes that were, of all objects.
 fn acknowledged(ledger: &Ledger) -> usize {
-    let ledger = ledger.lock().unwrap();
+    let ledger = ledger.lock().expect("nobody panics with it");
     ledger.values().map(|known| known.count).sum()
 }
 
