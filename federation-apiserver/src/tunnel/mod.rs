@@ -21,6 +21,8 @@ mod objects;
 mod peers;
 mod settings;
 mod sweep;
+#[cfg(test)]
+mod testing;
 mod tokens;
 mod tunnel_api;
 mod watch;

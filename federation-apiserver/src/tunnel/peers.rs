@@ -213,13 +213,11 @@ async fn lease_changes(
 mod tests {
     use std::sync::Arc;
 
-    use apiserver::Certificates;
-    use apiserver_store::{MemoryBackend, Store, StoreOptions};
-    use federation_tunnel::identity::{Authority, MemoryDirectory, MemoryTokens};
-    use federation_tunnel::{HubConfig, TcpConnector, Tunnels};
+    use apiserver::seams::Seams;
+    use federation_tunnel::TcpConnector;
 
+    use super::super::testing;
     use super::*;
-    use crate::hub::hub_builder;
 
     #[test]
     fn a_lease_says_who_listens_where() {
@@ -238,26 +236,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_clock_that_differs_makes_nobody_dead() {
-        let directory = tempfile::tempdir().unwrap();
-        let system = apiserver::seams::Seams::system();
-        let pki = Certificates::open(directory.path(), &[], &system).unwrap();
-        let store = Store::open(MemoryBackend::default(), StoreOptions::default());
-        let server = hub_builder(store.await.unwrap(), pki)
-            .listen("127.0.0.1:0".parse().unwrap())
-            .start()
-            .await
-            .unwrap();
-        server.ready().await;
-        let hub = LocalClient::new(server.api().clone(), "system:koinon:tunnel");
-        let seams = federation_tunnel::Seams::system();
-        let tunnels = Tunnels::new(
-            HubConfig::default(),
-            Arc::new(Authority::generate(&seams).unwrap()),
-            Arc::new(MemoryDirectory::default()),
-            Arc::new(MemoryTokens::default()),
-            &seams,
-        )
-        .unwrap();
+        let (server, hub, _keys) = testing::hub(Seams::system()).await;
+        let tunnels = testing::tunnels();
         let links = PeerLinks::new(&tunnels, Arc::new(TcpConnector::default()));
         let own = "127.0.0.1:1".parse().unwrap();
         let mut keeper = PeerKeeper::new(hub.clone(), links.clone(), "a", own);

@@ -97,16 +97,14 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    use apiserver::Certificates;
     use apiserver::seams::Seams;
-    use apiserver_store::{MemoryBackend, Store, StoreOptions};
     use federation_api::tunnel::{BOOTSTRAP_EXPIRES, BOOTSTRAP_TYPE};
     use federation_tunnel::ClusterId;
     use federation_tunnel::identity::{BootstrapToken, KeyDigest, TokenRecord, TokenStore};
     use rustls::pki_types::UnixTime;
 
+    use super::super::testing;
     use super::*;
-    use crate::hub::hub_builder;
     use crate::tunnel::bootstrap_secret;
     use crate::tunnel::objects::{encoded, get};
     use crate::tunnel::tokens::SecretTokens;
@@ -166,17 +164,7 @@ mod tests {
             move || at(shown.load(Ordering::Relaxed)),
             move || system.random(),
         );
-        let directory = tempfile::tempdir().unwrap();
-        let pki = Certificates::open(directory.path(), &[], &Seams::system()).unwrap();
-        let store = Store::open(MemoryBackend::default(), StoreOptions::default());
-        let server = hub_builder(store.await.unwrap(), pki)
-            .seams(seams)
-            .listen("127.0.0.1:0".parse().unwrap())
-            .start()
-            .await
-            .unwrap();
-        server.ready().await;
-        let hub = LocalClient::new(server.api().clone(), "system:koinon:tunnel");
+        let (server, hub, _keys) = testing::hub(seams).await;
         let (old, secret) = token(0, false);
         let (young, younger) = token(HOUR, true);
         let mut like_one = secret.clone();

@@ -278,25 +278,15 @@ impl Extension for TunnelApi {
 
 #[cfg(test)]
 mod tests {
-    use federation_tunnel::identity::{Authority, MemoryDirectory, MemoryTokens};
-    use federation_tunnel::{HubConfig, Seams};
     use http_body_util::BodyExt;
 
+    use super::super::testing;
     use super::*;
 
     #[tokio::test]
     async fn a_watch_does_not_hold_up_the_end_of_the_server() {
-        let seams = Seams::system();
-        let tunnels = Tunnels::new(
-            HubConfig::default(),
-            Arc::new(Authority::generate(&seams).unwrap()),
-            Arc::new(MemoryDirectory::default()),
-            Arc::new(MemoryTokens::default()),
-            &seams,
-        )
-        .unwrap();
         let ends = CancellationToken::new();
-        let mut body = watch(tunnels, ends.clone()).into_body();
+        let mut body = watch(testing::tunnels(), ends.clone()).into_body();
         let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(first, line("RESET", &json!({})));
         ends.cancel();
