@@ -15,7 +15,7 @@ use crate::run::{Crowd, tell};
 
 const DAY: i64 = 86_400;
 /// So many writes are acknowledged under each time of the clock, however slow the machine is.
-const WRITES: usize = 10;
+const WRITES: usize = 11;
 
 /// Seams whose clock is wrong by so many seconds.
 fn seams(wrong: &Arc<AtomicI64>) -> Seams {
@@ -52,7 +52,7 @@ async fn a_clock_that_jumps_changes_nothing() {
     let book = crowd.finish().await;
     let summary = check(&book.history).unwrap_or_else(|found| panic!("{}", tell(&found)));
     assert_eq!(book.surprises, Vec::<String>::new());
-    assert!(summary.acknowledged >= 5 * WRITES, "{summary}");
+    assert!(summary.acknowledged > 50, "{summary}");
     assert_eq!(summary.unknown, 0, "{summary}");
     here.handle.shutdown().await;
     there.handle.shutdown().await;
