@@ -22,8 +22,12 @@ use tempfile::TempDir;
 
 use crate::run::{Crowd, tell};
 
+/// So many writes at two servers that one which forgets the other has been asked for the latest right after some.
+const ENOUGH: usize = 300;
 /// How long clients work between two events.
 const WHILE: Duration = Duration::from_millis(1500);
+/// A server that shares looks so often at what others wrote, unless somebody asks for the latest.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Memory that several servers share, and that may acknowledge what it does not keep.
 #[derive(Clone, Default)]
@@ -33,8 +37,8 @@ pub(crate) struct Planted {
     armed: Arc<AtomicBool>,
     /// Whether that has happened.
     bitten: Arc<AtomicBool>,
-    /// Says that nobody else writes here.
-    believes_to_be_alone: bool,
+    /// Says that nobody else writes here. From the start on, only if so: who opens a store that others fill waits for them.
+    believes_to_be_alone: Arc<AtomicBool>,
 }
 
 impl Planted {
@@ -83,10 +87,11 @@ impl Backend for Planted {
 
     fn sharing(&self) -> Option<Sharing> {
         let sharing = Sharing {
-            soonest: Duration::from_millis(5),
-            latest: Duration::from_millis(50),
+            soonest: LOOK,
+            latest: LOOK,
         };
-        (!self.believes_to_be_alone).then_some(sharing)
+        let alone = self.believes_to_be_alone.load(Ordering::Acquire);
+        (!alone).then_some(sharing)
     }
 
     async fn hint(&self) {
@@ -195,7 +200,7 @@ async fn publishing_before_the_commit_is_found() {
     let directory = directory();
     // One that shares notices the loss by itself, and leaves the numbers behind.
     let backend = Planted {
-        believes_to_be_alone: true,
+        believes_to_be_alone: Arc::new(AtomicBool::new(true)),
         ..Planted::default()
     };
     let port = free_port();
@@ -216,34 +221,34 @@ async fn publishing_before_the_commit_is_found() {
     again.handle.shutdown().await;
 }
 
-/// One of two servers does not know that there is another, and answers with the latest that it knows.
+/// One of two servers forgets that there is another, and answers with the latest that it has seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_ask_for_the_latest_is_found() {
-    let directory = directory();
-    let backend = Planted::default();
-    let alone = Planted {
-        believes_to_be_alone: true,
-        ..backend.clone()
-    };
-    let kinds = two_servers(directory.path(), backend, alone).await;
+    let kinds = two_servers(true).await;
     assert!(kinds.contains(&Kind::Stale), "{kinds:?}");
 }
 
 /// The same without the fault, so that it is the fault that was found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_that_do_ask_are_believed() {
-    let directory = directory();
-    let backend = Planted::default();
-    let kinds = two_servers(directory.path(), backend.clone(), backend).await;
+    let kinds = two_servers(false).await;
     assert_eq!(kinds, []);
 }
 
-async fn two_servers(directory: &Path, first: Planted, second: Planted) -> Vec<Kind> {
-    let here = serve(directory, "here", free_port(), first).await;
-    let there = serve(directory, "there", free_port(), second).await;
+async fn two_servers(one_forgets: bool) -> Vec<Kind> {
+    let directory = directory();
+    let backend = Planted::default();
+    let forgetful = Planted {
+        believes_to_be_alone: Arc::default(),
+        ..backend.clone()
+    };
+    let believes = forgetful.believes_to_be_alone.clone();
+    let here = serve(directory.path(), "here", free_port(), backend).await;
+    let there = serve(directory.path(), "there", free_port(), forgetful).await;
+    believes.store(one_forgets, Ordering::Release);
     let kubeconfigs = [here.kubeconfig.clone(), there.kubeconfig.clone()];
     let crowd = Crowd::start(&kubeconfigs, &Moments::start().1).await;
-    tokio::time::sleep(WHILE).await;
+    crowd.goes_on(ENOUGH).await;
     let kinds = found(crowd).await;
     here.handle.shutdown().await;
     there.handle.shutdown().await;
