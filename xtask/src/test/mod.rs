@@ -6,6 +6,7 @@
 //! What the tests are told through their environment is in [`tools`]. How they report skipping is in [`tally`].
 
 pub mod steps;
+pub mod stream;
 pub mod suite;
 pub mod tally;
 pub mod tools;

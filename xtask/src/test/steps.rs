@@ -1,14 +1,14 @@
 //! What each step runs.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use super::stream::{PATIENCE, stream};
 use super::tally::Tally;
 use super::tools::Tools;
 use crate::cli::{StepName, TestArguments};
-use crate::process::{cargo, run, show};
+use crate::process::{cargo, run};
 use crate::workspace::Workspace;
 use crate::{deps, tidy};
 
@@ -65,7 +65,7 @@ pub fn tests(
         .arg("--")
         .args(&arguments.rest);
     tools.tell(&mut command);
-    stream(&mut command, tally)
+    stream(&mut command, tally, PATIENCE, &mut io::stdout().lock())
 }
 
 fn has_integration_tests(workspace: &Workspace) -> bool {
@@ -74,31 +74,4 @@ fn has_integration_tests(workspace: &Workspace) -> bool {
         .iter()
         .flat_map(|package| &package.targets);
     targets.any(|target| target.kind.iter().any(|kind| kind == "test"))
-}
-
-/// Runs a command, copies its standard output line by line and lets the tally read along.
-fn stream(command: &mut Command, tally: &mut Tally) -> Result<()> {
-    let line = show(command);
-    println!("$ {line}");
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("start {line}"))?;
-    let output = child.stdout.take().context("standard output was piped")?;
-    let mut printed = std::io::stdout().lock();
-    for line in BufReader::new(output).split(b'\n') {
-        let line = line.context("read the tests' output")?;
-        printed
-            .write_all(&line)
-            .and_then(|()| printed.write_all(b"\n"))
-            .context("print")?;
-        tally.read(&String::from_utf8_lossy(&line));
-    }
-    drop(printed);
-    let status = child.wait().with_context(|| format!("wait for {line}"))?;
-    if !status.success() {
-        bail!("{line}: {status}");
-    }
-    Ok(())
 }

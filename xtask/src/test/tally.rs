@@ -40,6 +40,11 @@ impl Tally {
         }
     }
 
+    /// Counts a failure that no line tells of.
+    pub fn add_failure(&mut self) {
+        self.failed += 1;
+    }
+
     /// Takes the lines of the skip log: one per test that said it passed but did not run.
     pub fn add_skips(&mut self, log: &str) {
         let before = self.skips.len();
