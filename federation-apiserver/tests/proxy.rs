@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -24,9 +25,12 @@ use federation_apiserver::hub_builder;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 const PROXY: &str = "/apis/koinon.io/v1alpha1/clusters";
 const SYSTEM: &str = "kube-federation-system";
+/// So long a server waits for what is open when it stops.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// Alice may do everything but create on `clusters/proxy`; others of the hub may do everything.
 struct NotAlice;
@@ -287,6 +291,34 @@ async fn a_member_is_used_as_if_it_were_near() {
     })
     .await;
     world.stop().await;
+}
+
+/// A watch of a member ends when the hub stops, as the hub's own do: neither does it hold up the hub, nor does its client complain.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopping_hub_ends_watches_of_members() {
+    if !common::kubectl_is_there() {
+        return;
+    }
+    let world = World::start().await;
+    let member = world.kubectl().at("hz-1");
+    let mut watch = member
+        .command("get namespaces --watch -o name")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let first = tokio::task::spawn_blocking(move || (told.next().unwrap().unwrap(), told));
+    let (first, told) = first.await.unwrap();
+    assert!(first.starts_with("namespace/"));
+    let begun = Instant::now();
+    world.stop().await;
+    assert!(begun.elapsed() < DRAIN, "{:?}", begun.elapsed());
+    let ended = tokio::task::spawn_blocking(|| watch.wait_with_output().unwrap());
+    let ended = ended.await.unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && said.is_empty(), "{said}");
+    drop(told);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

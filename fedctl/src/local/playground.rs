@@ -116,8 +116,7 @@ impl World {
     async fn stop(mut self) {
         self.stop_operators.cancel();
         while self.operators.join_next().await.is_some() {}
-        self.agent.stop().await;
-        self.hub.stop().await;
+        tokio::join!(self.hub.stop(), self.agent.stop());
         for node in &self.nodes {
             node.handle.shutdown().await;
         }

@@ -30,6 +30,8 @@ const DELAYS: Delays = Delays {
     available: Duration::from_secs(1),
     unavailable: Duration::from_secs(10),
 };
+/// At the end, so long what goes through a tunnel may still take.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Where a hub listens.
 pub(crate) struct Ports {
@@ -107,13 +109,13 @@ impl HubProcess {
         }
     }
 
-    /// Ends the controller, then the tunnel and the hub.
+    /// Ends the controller, then the tunnel and the hub: what members still send may take `GRACE`.
     pub(crate) async fn stop(self) {
         self.stop_controller.cancel();
         // Whatever it ended with, it does not run any more.
         let _ = self.controller.await;
-        self.tunnel.shutdown(Duration::ZERO, Duration::ZERO).await;
-        self.handle.shutdown().await;
+        let tunnel = self.tunnel.shutdown(Duration::ZERO, GRACE);
+        tokio::join!(tunnel, self.handle.shutdown());
     }
 }
 

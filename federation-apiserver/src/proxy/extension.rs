@@ -125,6 +125,7 @@ impl ClusterProxy {
             identity,
             place,
             cut: cut.clone(),
+            stops: self.hub.api().cache.watches_end(),
         };
         tokio::select! {
             answer = forward(request, passage) => answer,

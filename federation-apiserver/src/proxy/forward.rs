@@ -1,18 +1,12 @@
 //! Sends a request on and its answer back: bodies as they come, upgraded connections byte by byte.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use apiserver::http::{Body, BoxError};
-use bytes::Bytes;
+use apiserver::http::Body;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
-use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
+use super::body::{Ending, streamed};
 use super::directory::Found;
 use super::error::ProxyError;
 use super::headers;
@@ -32,6 +26,8 @@ pub(super) struct Passage<'a> {
     pub(super) place: Place,
     /// Cancelled when the cluster is deleted.
     pub(super) cut: CancellationToken,
+    /// Cancelled when the hub is about to stop.
+    pub(super) stops: CancellationToken,
 }
 
 /// Sends it.
@@ -49,6 +45,7 @@ pub(super) async fn forward(
     let mut outgoing = Request::new(body);
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = target(endpoint, passage.path, parts.uri.query())?;
+    let ending = Ending::of(parts.uri.query().unwrap_or_default());
     *outgoing.version_mut() = Version::HTTP_11;
     *outgoing.headers_mut() = headers::to_member(
         parts.headers,
@@ -86,50 +83,13 @@ pub(super) async fn forward(
     };
     Ok(Response::from_parts(
         parts,
-        streamed(body, place, passage.cut),
+        streamed(
+            body,
+            place,
+            passage.cut,
+            ending.map(|ending| (passage.stops, ending)),
+        ),
     ))
-}
-
-/// The member's body as it comes, until it is cut; `place` lives as long as it does.
-fn streamed(body: Incoming, place: Option<Place>, cut: CancellationToken) -> Body {
-    Cuttable {
-        body,
-        cut: Box::pin(cut.cancelled_owned()),
-        _place: place,
-    }
-    .boxed_unsync()
-}
-
-/// A body that breaks off when its cluster is deleted, so that no client takes what it has for all there is.
-struct Cuttable {
-    body: Incoming,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    _place: Option<Place>,
-}
-
-impl http_body::Body for Cuttable {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err("the cluster was deleted".into())));
-        }
-        Pin::new(&mut self.body)
-            .poll_frame(cx)
-            .map_err(BoxError::from)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 /// Copies both ways until both are at their end. The end of one direction is passed on and does not end the other: a
