@@ -29,6 +29,7 @@ enum Event {
     },
     Failed {
         slot: usize,
+        id: ConnectionId,
         hub: usize,
         error: ContactError,
     },
@@ -231,7 +232,13 @@ impl Run {
                     reins.drain.cancel();
                 }
             }
-            Event::Failed { slot, hub, error } => {
+            Event::Failed {
+                slot,
+                id,
+                hub,
+                error,
+            } => {
+                self.open.remove(&id);
                 let counters = &self.shared.counters;
                 counters.connect_failures.fetch_add(1, Ordering::Relaxed);
                 if let ContactError::Refused { refusal, .. } = &error {
@@ -288,10 +295,10 @@ impl Run {
         let drained = async {
             while !self.open.is_empty() {
                 match self.inbox.recv().await {
-                    Some(Event::Ended { id, .. }) => {
+                    Some(Event::Ended { id, .. } | Event::Failed { id, .. }) => {
                         self.open.remove(&id);
                     }
-                    Some(_) => {}
+                    Some(Event::Connected { .. } | Event::Leave { .. }) => {}
                     None => break,
                 }
             }
@@ -346,9 +353,14 @@ impl Connecting {
             Err(error) => {
                 let serial = self.material.identity.certificate().serial();
                 self.shared.rejected.note(serial, &error);
-                let (slot, hub) = (self.slot, self.place.hub);
-                let _ = self.events.send(Event::Failed { slot, hub, error }).await;
-                return self.tell_ended(Ended::Broken).await;
+                let failed = Event::Failed {
+                    slot: self.slot,
+                    id: self.id,
+                    hub: self.place.hub,
+                    error,
+                };
+                let _ = self.events.send(failed).await;
+                return;
             }
         };
         let hub = config.hubs[self.place.hub].to_string();
