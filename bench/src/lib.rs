@@ -6,13 +6,13 @@
 //! writes the JSON that runs are compared by.
 //!
 //! ```no_run
-//! use bench::{Report, Samples};
+//! use bench::{Output, Report, Samples};
 //!
 //! # fn measure() -> f64 { 1.0 }
 //! let mut report = Report::new();
 //! let latencies: Samples = (0..500).map(|_| measure()).collect();
 //! report.quantile("koinon", "hub to member, P99", "ms", &latencies, 0.99, 5)?;
-//! report.publish(std::env::args())?;
+//! report.publish(&Output::default())?;
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
@@ -27,7 +27,7 @@ mod usage;
 pub use directory::Directory;
 pub use machine::Machine;
 pub use playground::{Memory, Playground};
-pub use report::{Report, Row};
+pub use report::{Output, Report, Row};
 pub use samples::Samples;
 pub use sightings::{Sighting, Sightings};
 pub use usage::Process;

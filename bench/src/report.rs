@@ -5,7 +5,8 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::{Machine, Samples};
@@ -124,35 +125,28 @@ impl Report {
         Ok(())
     }
 
-    /// Prints the table, and writes JSON to the file named after `--out` in the arguments, if there is one. Other arguments
-    /// are the bench's own.
+    /// Prints the table, and writes JSON where [`Output`] says.
     ///
     /// # Errors
-    /// There is no row, `--out` lacks its file, or the file cannot be written.
-    pub fn publish(&self, arguments: impl IntoIterator<Item = String>) -> Result<()> {
+    /// There is no row, or the file cannot be written.
+    pub fn publish(&self, output: &Output) -> Result<()> {
         ensure!(!self.rows.is_empty(), "the bench measured nothing");
         print!("{self}");
-        let Some(file) = out(arguments)? else {
+        let Some(file) = &output.out else {
             return Ok(());
         };
         let mut json = serde_json::to_string_pretty(self).context("write JSON")?;
         json.push('\n');
-        fs::write(&file, json).with_context(|| format!("write {}", file.display()))
+        fs::write(file, json).with_context(|| format!("write {}", file.display()))
     }
 }
 
-/// The file after `--out`.
-fn out(arguments: impl IntoIterator<Item = String>) -> Result<Option<PathBuf>> {
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        if argument == "--out" {
-            match arguments.next() {
-                Some(file) => return Ok(Some(file.into())),
-                None => bail!("--out wants a file"),
-            }
-        }
-    }
-    Ok(None)
+/// Where the report goes: an option of every bench.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Also write the report to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 impl fmt::Display for Report {
@@ -255,17 +249,6 @@ mod tests {
                 .is_err()
         );
         assert!(Report::default().ratio("r", 1.0, 0.0).is_err());
-        assert!(Report::default().publish([]).is_err());
-    }
-
-    #[test]
-    fn out_names_the_file() {
-        let arguments = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(
-            out(arguments(&["bench", "--out", "a.json", "x"])).unwrap(),
-            Some("a.json".into())
-        );
-        assert_eq!(out(arguments(&["bench", "x"])).unwrap(), None);
-        assert!(out(arguments(&["--out"])).is_err());
+        assert!(Report::default().publish(&Output::default()).is_err());
     }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bench::Directory;
+use clap::Parser;
 
 use figures::Figures;
 use objects::Bodies;
@@ -27,23 +28,21 @@ use system::System;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let options = Options::read(std::env::args().skip(1))?;
+    let options = Options::parse();
     let directory = Directory::make()?;
     let bodies = Arc::new(Bodies::new());
     let mut all: Vec<_> = options
         .systems
+        .0
         .iter()
         .map(|kind| (*kind, Figures::default()))
         .collect();
-    let large = usize::from(options.large > 0);
-    for round in 1..=options.rounds + large {
-        let is_large = round > options.rounds;
+    let rounds = options.rounds.get();
+    let all_rounds = rounds + usize::from(options.large > 0);
+    for round in 1..=all_rounds {
+        let is_large = round > rounds;
         for (kind, figures) in &mut all {
-            eprintln!(
-                "round {round} of {}: {}",
-                options.rounds + large,
-                kind.name()
-            );
+            eprintln!("round {round} of {all_rounds}: {}", kind.name());
             let mut round = Round {
                 system: System::prepare(*kind, directory.path()).await?,
                 options: &options,
@@ -57,5 +56,5 @@ async fn main() -> Result<()> {
             measured.with_context(|| format!("{}:\n{}", kind.name(), round.system.log()))?;
         }
     }
-    figures::report(&all)?.publish(std::env::args())
+    figures::report(&all)?.publish(&options.output)
 }

@@ -1,8 +1,11 @@
 //! What a run is asked for.
 
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use bench::Output;
+use clap::Parser;
 
 use crate::system::Kind;
 
@@ -24,105 +27,108 @@ const PHASES: [(&str, Phase); 5] = [
     ("mixed", Phase::Mixed),
 ];
 
-/// The options; every one has a default that makes a run of some minutes.
-#[derive(Debug)]
+/// The same load over HTTPS on our API server and on upstream's, each on several databases, one after the other in every round
+#[derive(Debug, Parser)]
+#[command(name = "hub")]
 pub(crate) struct Options {
-    /// The systems of a round, in this order.
-    pub(crate) systems: Vec<Kind>,
-    pub(crate) phases: Vec<Phase>,
-    /// How often all systems take their turn.
-    pub(crate) rounds: usize,
-    /// How long each write, watch and mixed measurement takes.
-    pub(crate) time: Duration,
-    /// How many objects are listed and started with.
-    pub(crate) objects: usize,
-    /// Once, after the rounds: how many more; 0 for not.
+    /// The systems of a round, in this order: of koinon-sqlite, koinon-postgres, koinon-mariadb, upstream-etcd and
+    /// upstream-kine-postgres; or all
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        default_value = "koinon-sqlite,upstream-etcd"
+    )]
+    pub(crate) systems: Each<Kind>,
+    /// Of writes, lists, starts, watches and mixed; or all
+    #[arg(long, value_name = "NAME,...", default_value = "all")]
+    pub(crate) phases: Each<Phase>,
+    /// How often all systems take their turn
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub(crate) rounds: NonZeroUsize,
+    /// How long each write, watch and mixed measurement takes
+    #[arg(long, value_name = "N", default_value = "4")]
+    seconds: NonZeroU32,
+    /// How many objects are listed and started with
+    #[arg(long, value_name = "N", default_value = "10000")]
+    pub(crate) objects: NonZeroUsize,
+    /// Once, after the rounds: start and list with so many; 0: not
+    #[arg(long, value_name = "N", default_value = "0")]
     pub(crate) large: usize,
-    pub(crate) watchers: usize,
-    /// Changes per second that are watched.
-    pub(crate) events: usize,
+    /// How many watch
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(crate) watchers: NonZeroUsize,
+    /// Changes per second that are watched
+    #[arg(long, value_name = "N", default_value = "200")]
+    pub(crate) events: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 impl Options {
-    /// Reads them; `--out` and its file are the report's.
-    pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
-        let mut options = Self {
-            systems: Kind::ALL[..2].to_vec(),
-            phases: PHASES.iter().map(|(_, phase)| *phase).collect(),
-            rounds: 2,
-            time: Duration::from_secs(4),
-            objects: 10_000,
-            large: 0,
-            watchers: 1000,
-            events: 200,
-        };
-        let mut arguments = arguments.into_iter();
-        while let Some(name) = arguments.next() {
-            let value = arguments
-                .next()
-                .with_context(|| format!("{name} wants a value"))?;
-            let number = || {
-                value
-                    .parse::<usize>()
-                    .with_context(|| format!("{name} {value}"))
-            };
-            match name.as_str() {
-                "--out" => {}
-                "--systems" if value == "all" => options.systems = Kind::ALL.to_vec(),
-                "--systems" => options.systems = each(&value, system)?,
-                "--phases" => options.phases = each(&value, phase)?,
-                "--rounds" => options.rounds = number()?,
-                "--seconds" => options.time = Duration::from_secs(number()?.try_into()?),
-                "--objects" => options.objects = number()?,
-                "--large" => options.large = number()?,
-                "--watchers" => options.watchers = number()?,
-                "--events" => options.events = number()?,
-                _ => bail!("there is no option {name}"),
-            }
-        }
-        let counts = [
-            options.rounds,
-            options.objects,
-            options.watchers,
-            options.events,
-            options.systems.len(),
-        ];
-        ensure!(!counts.contains(&0), "0 measures nothing");
-        ensure!(!options.time.is_zero(), "0 seconds measure nothing");
-        Ok(options)
+    /// How long each write, watch and mixed measurement takes.
+    pub(crate) fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds.get().into())
     }
 
     pub(crate) fn has(&self, phase: Phase) -> bool {
-        self.phases.contains(&phase)
+        self.phases.0.contains(&phase)
     }
 }
 
-fn each<T>(list: &str, understand: fn(&str) -> Result<T>) -> Result<Vec<T>> {
-    list.split(',').map(understand).collect()
+/// Some of all there are of something, in the order that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Each<T>(pub(crate) Vec<T>);
+
+/// What can be picked by name.
+pub(crate) trait Named: Copy + 'static {
+    /// All there are, with their names.
+    fn all() -> Vec<(&'static str, Self)>;
 }
 
-fn system(name: &str) -> Result<Kind> {
-    let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
-    found.with_context(|| {
-        let all: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
-        format!("no system {name}; there are: {}", all.join(", "))
-    })
+impl Named for Kind {
+    fn all() -> Vec<(&'static str, Self)> {
+        Self::ALL
+            .into_iter()
+            .map(|kind| (kind.name(), kind))
+            .collect()
+    }
 }
 
-fn phase(name: &str) -> Result<Phase> {
-    let found = PHASES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, phase)| *phase).with_context(|| {
-        let all: Vec<&str> = PHASES.iter().map(|(name, _)| *name).collect();
-        format!("no phase {name}; there are: {}", all.join(", "))
-    })
+impl Named for Phase {
+    fn all() -> Vec<(&'static str, Self)> {
+        PHASES.to_vec()
+    }
+}
+
+impl<T: Named> FromStr for Each<T> {
+    type Err = String;
+
+    /// A name or several, with commas between them, or `all`.
+    fn from_str(list: &str) -> Result<Self, String> {
+        let all = T::all();
+        if list == "all" {
+            return Ok(Self(all.into_iter().map(|(_, one)| one).collect()));
+        }
+        let find = |name: &str| {
+            let found = all.iter().find(|(known, _)| *known == name);
+            found.map(|(_, one)| *one).ok_or_else(|| {
+                let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+                format!("no {name}; there are: {}", names.join(", "))
+            })
+        };
+        list.split(',')
+            .map(find)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Options> {
-        Options::read(line.split_whitespace().map(str::to_owned))
+    fn read(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(["hub"].into_iter().chain(line.split_whitespace()))
     }
 
     #[test]
@@ -130,11 +136,15 @@ mod tests {
         let options =
             read("--out x.json --systems koinon-postgres,upstream-etcd --phases lists --rounds 7")
                 .unwrap();
-        assert_eq!(options.systems, [Kind::KoinonPostgres, Kind::UpstreamEtcd]);
+        assert_eq!(
+            options.systems.0,
+            [Kind::KoinonPostgres, Kind::UpstreamEtcd]
+        );
         assert!(options.has(Phase::Lists) && !options.has(Phase::Writes));
-        assert_eq!((options.rounds, options.objects), (7, 10_000));
-        assert_eq!(read("--systems all").unwrap().systems, Kind::ALL);
-        assert_eq!(read("").unwrap().systems.len(), 2);
+        assert_eq!((options.rounds.get(), options.objects.get()), (7, 10_000));
+        assert_eq!(options.time(), Duration::from_secs(4));
+        assert_eq!(read("--systems all").unwrap().systems.0, Kind::ALL);
+        assert_eq!(read("").unwrap().systems.0.len(), 2);
     }
 
     #[test]

@@ -28,10 +28,10 @@ pub(crate) struct Round<'a> {
 impl Round<'_> {
     /// Everything but the large store.
     pub(crate) async fn measure(&mut self) -> Result<()> {
-        let (options, count) = (self.options, self.options.objects);
+        let (options, count) = (self.options, self.options.objects.get());
         self.begin().await?;
         if options.has(Phase::Writes) {
-            writes::measure(&self.system, &self.bodies, options.time, self.figures).await?;
+            writes::measure(&self.system, &self.bodies, options.time(), self.figures).await?;
         }
         writes::fill(&self.system, &self.bodies, count).await?;
         self.memory(&format!("with {count} objects")).await?;
@@ -44,14 +44,14 @@ impl Round<'_> {
         }
         if options.has(Phase::Watches) {
             let plan = Plan {
-                watchers: options.watchers,
-                events: options.events,
-                time: options.time,
+                watchers: options.watchers.get(),
+                events: options.events.get(),
+                time: options.time(),
             };
             watches::measure(&self.system, plan, self.figures).await?;
         }
         if options.has(Phase::Mixed) {
-            let (bodies, time) = (&self.bodies, options.time);
+            let (bodies, time) = (&self.bodies, options.time());
             mixed::measure(&self.system, bodies, count, time, self.figures).await?;
         }
         self.system.stop()

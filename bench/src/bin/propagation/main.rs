@@ -9,24 +9,38 @@ mod release;
 mod status;
 mod world;
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bench::{Directory, Playground};
+use bench::{Directory, Output, Playground};
+use clap::Parser;
 
 use measured::Measured;
 use world::World;
 
-/// Fresh playgrounds in a run, unless `--rounds` says otherwise.
-const ROUNDS: usize = 5;
+/// Fresh playgrounds in a run, unless told otherwise.
+const ROUNDS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
 /// Changes of each kind in a round: 500 in a run.
 const CHANGES: usize = 100;
 /// How long a playground is left alone before its memory is read.
 const REST: Duration = Duration::from_secs(5);
 
+/// How long the playground takes to start, what it holds in memory, and how long changes take
+#[derive(Parser)]
+#[command(name = "propagation")]
+struct Options {
+    /// Fresh playgrounds
+    #[arg(long, value_name = "N", default_value_t = ROUNDS)]
+    rounds: NonZeroUsize,
+    #[command(flatten)]
+    output: Output,
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
-    let rounds = rounds(std::env::args())?;
+    let options = Options::parse();
+    let rounds = options.rounds.get();
     let mut measured = Measured::default();
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
@@ -34,19 +48,7 @@ async fn main() -> Result<()> {
             .await
             .with_context(|| format!("round {round}"))?;
     }
-    measured.report(rounds)?.publish(std::env::args())
-}
-
-/// The number after `--rounds`.
-fn rounds(mut arguments: impl Iterator<Item = String>) -> Result<usize> {
-    match arguments.find(|argument| argument == "--rounds") {
-        None => Ok(ROUNDS),
-        Some(_) => arguments
-            .next()
-            .and_then(|rounds| rounds.parse().ok())
-            .filter(|rounds| *rounds > 0)
-            .context("--rounds wants a number"),
-    }
+    measured.report(rounds)?.publish(&options.output)
 }
 
 /// One playground from an empty folder to its end, and its second start.

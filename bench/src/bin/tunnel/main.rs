@@ -12,17 +12,35 @@ mod role;
 mod target;
 mod upstream;
 
+use std::num::NonZeroUsize;
+
 use anyhow::{Context, Result};
-use bench::{Directory, Report};
+use bench::{Directory, Output, Report};
+use clap::Parser;
 use tokio::runtime::Builder;
 
 use measured::Measured;
 use process::{KONNECTIVITY, System};
 
-/// Interleaved passes over all systems, unless `--rounds` says otherwise.
-const ROUNDS: usize = 3;
 /// The systems that are compared: ours first.
 const SYSTEMS: [&str; 3] = ["koinon", "raw-tls", KONNECTIVITY];
+
+/// What a connection through the tunnel costs, against upstream's proxy-server and proxy-agent, and against TLS alone
+#[derive(Parser)]
+#[command(name = "tunnel")]
+struct Options {
+    /// How often all systems take their turn
+    #[arg(long, value_name = "N", default_value = "3")]
+    rounds: NonZeroUsize,
+    /// Do an Nth of everything, to try the bench out
+    #[arg(long, value_name = "N", default_value = "1")]
+    divide: NonZeroUsize,
+    /// Agents that come back to a hub that was killed
+    #[arg(long, value_name = "N", default_value = "1000")]
+    agents: NonZeroUsize,
+    #[command(flatten)]
+    output: Output,
+}
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -30,22 +48,21 @@ fn main() -> Result<()> {
     if arguments.next().as_deref() == Some("--role") {
         return many.block_on(role::run(arguments.collect()));
     }
+    let options = Options::parse();
     let mut report = Report::new();
     // One thread makes the load: hub and agent get the rest.
     let one = Builder::new_current_thread().enable_all().build()?;
-    one.block_on(measure(&mut report))?;
-    let agents = number("--agents", 1000)?;
+    one.block_on(measure(&options, &mut report))?;
+    let agents = options.agents.get();
     eprintln!("{agents} agents and a hub that is killed");
     let directory = Directory::make()?;
     many.block_on(fleet::measure(directory.path(), agents, &mut report))?;
-    report.publish(std::env::args())
+    report.publish(&options.output)
 }
 
 /// All systems in turn.
-async fn measure(report: &mut Report) -> Result<()> {
-    let rounds = number("--rounds", ROUNDS)?;
-    // For trying the bench out: a fraction of everything.
-    let divide = number("--divide", 1)?;
+async fn measure(options: &Options, report: &mut Report) -> Result<()> {
+    let (rounds, divide) = (options.rounds.get(), options.divide.get());
     let systems = match upstream::Programs::find() {
         Some(_) => &SYSTEMS[..],
         None => {
@@ -74,17 +91,4 @@ async fn measure(report: &mut Report) -> Result<()> {
         medians[0].ratios_to(name, other, report)?;
     }
     medians[0].ratio_of_stalled(report)
-}
-
-/// The number after an argument.
-fn number(name: &str, default: usize) -> Result<usize> {
-    let mut arguments = std::env::args();
-    match arguments.find(|argument| argument == name) {
-        None => Ok(default),
-        Some(_) => arguments
-            .next()
-            .and_then(|number| number.parse().ok())
-            .filter(|number| *number > 0)
-            .with_context(|| format!("{name} wants a number")),
-    }
 }
