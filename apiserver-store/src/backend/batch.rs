@@ -120,6 +120,11 @@ impl Batch {
     pub(crate) fn into_plan(self) -> Option<Plan> {
         self.plan
     }
+
+    /// What was to be written.
+    pub(crate) fn into_mutations(self) -> Vec<Mutation> {
+        self.mutations
+    }
 }
 
 /// Judges one mutation against what is there.

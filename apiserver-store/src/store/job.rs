@@ -67,6 +67,21 @@ impl Job {
             .collect();
         (mutations, waiting)
     }
+
+    /// Puts together what [`Job::split`] took apart.
+    pub(super) fn join(mutations: Vec<Mutation>, waiting: Waiting) -> Vec<Self> {
+        let Waiting { replies, plain } = waiting;
+        let rest = replies.into_iter().zip(plain);
+        mutations
+            .into_iter()
+            .zip(rest)
+            .map(|(mutation, (reply, plain))| Self {
+                mutation,
+                reply,
+                plain,
+            })
+            .collect()
+    }
 }
 
 /// Opens what a batch decided. Values of the batch itself are known; only what it replaced has to be opened.

@@ -66,33 +66,57 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, mut jobs: Vec<Job>) {
-        // Nobody waits for these any more; their callers were told nothing.
-        jobs.retain(|job| !job.reply.is_closed());
+    /// Writes a batch. One that the database refuses for what is in it is written in halves, so that nobody's write fails because of
+    /// somebody else's.
+    async fn write(&mut self, jobs: Vec<Job>) {
+        let mut batches = vec![jobs];
+        while let Some(mut jobs) = batches.pop() {
+            // Nobody waits for these any more; their callers were told nothing.
+            jobs.retain(|job| !job.reply.is_closed());
+            if let Some(mut first) = self.write_at_once(jobs).await {
+                let second = first.split_off(first.len() / 2);
+                batches.extend([second, first]);
+            }
+        }
+    }
+
+    /// Writes a batch in one transaction. Gives it back if something in it was refused and it can be halved.
+    async fn write_at_once(&mut self, jobs: Vec<Job>) -> Option<Vec<Job>> {
         if jobs.is_empty() {
-            return;
+            return None;
         }
         let (mutations, waiting) = Job::split(jobs);
         let mut batch = Batch::new(mutations).not_before(self.feed.progress().committed);
-        let result = self.backend.transact(&mut batch).await;
-        match (result, batch.into_plan()) {
-            (Ok(()), Some(plan)) => self.finish(plan, waiting).await,
-            (Ok(()), None) => {
-                let error = went_back();
-                self.trouble.send_replace(Some(error.clone()));
-                self.nudge.notify_one();
-                refuse(waiting.replies, &error);
+        let error = match self.backend.transact(&mut batch).await {
+            Err(TransactError::Failed(error))
+                if error.problem() == Problem::Other && waiting.replies.len() > 1 =>
+            {
+                return Some(Job::join(batch.into_mutations(), waiting));
             }
-            (Err(TransactError::Failed(error)), _) | (Err(TransactError::Unknown(error)), None) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a write failed");
-                self.trouble.send_replace(Some(error.clone()));
-                refuse(waiting.replies, &error);
-            }
-            (Err(TransactError::Unknown(error)), Some(plan)) => {
-                self.trouble.send_replace(Some(error.clone()));
-                self.settle(plan, waiting, error).await;
-            }
-        }
+            Ok(()) => match batch.into_plan() {
+                Some(plan) => {
+                    self.finish(plan, waiting).await;
+                    return None;
+                }
+                None => {
+                    self.nudge.notify_one();
+                    went_back()
+                }
+            },
+            Err(TransactError::Failed(error)) => error,
+            Err(TransactError::Unknown(error)) => match batch.into_plan() {
+                Some(plan) => {
+                    self.trouble.send_replace(Some(error.clone()));
+                    self.settle(plan, waiting, error).await;
+                    return None;
+                }
+                None => error,
+            },
+        };
+        tracing::warn!(error = &error as &dyn std::error::Error, "a write failed");
+        self.trouble.send_replace(Some(error.clone()));
+        refuse(waiting.replies, &error);
+        None
     }
 
     /// The plan is durable: tell everyone, then those who asked.

@@ -11,8 +11,8 @@ use futures::{StreamExt, future::join_all};
 
 use super::create;
 use crate::{
-    At, Backend, BackendError, Batch, Change, CommitError, Head, ListQuery, MemoryBackend, Page,
-    PageLimit, Problem, Revision, Snapshot, Store, StoreOptions, TransactError,
+    At, Backend, BackendError, Batch, Change, CommitError, Head, Key, ListQuery, MemoryBackend,
+    Page, PageLimit, Problem, Revision, Snapshot, Store, StoreOptions, TransactError,
 };
 
 /// How one call goes wrong.
@@ -31,6 +31,8 @@ enum Fault {
 struct Faulty {
     inner: MemoryBackend,
     transact: Arc<Mutex<VecDeque<Fault>>>,
+    /// A batch that has an object of this name is refused.
+    poison: Option<&'static str>,
     /// So many attempts to find out fail.
     recover: Arc<Mutex<u32>>,
 }
@@ -56,6 +58,14 @@ impl Backend for Faulty {
     }
 
     async fn transact(&self, batch: &mut Batch) -> Result<(), TransactError> {
+        let is_poisoned = |key: &&Key| Some(&*key.name) == self.poison;
+        if batch.keys().iter().any(is_poisoned) {
+            let what = "I do not like this row";
+            return Err(TransactError::Failed(BackendError::new(
+                Problem::Other,
+                what,
+            )));
+        }
         let fault = self.transact.lock().unwrap().pop_front();
         match fault {
             None => self.inner.transact(batch).await,
@@ -143,6 +153,24 @@ async fn a_refused_transaction_is_told_to_all_and_the_next_one_works() {
         store.commit(create("a", "{}")).await.unwrap(),
         Revision::new(1)
     );
+}
+
+#[tokio::test]
+async fn a_write_that_is_refused_fails_alone() {
+    let faulty = Faulty {
+        poison: Some("d"),
+        ..Faulty::default()
+    };
+    let store = store(&faulty).await;
+    let names = ["a", "b", "c", "d", "e", "f", "g"];
+    let answers = join_all(names.map(|name| store.commit(create(name, "{}")))).await;
+    let revisions: Vec<Option<u64>> = answers
+        .iter()
+        .map(|answer| answer.as_ref().ok().map(|revision| revision.get()))
+        .collect();
+    let expected = [Some(1), Some(2), Some(3), None, Some(4), Some(5), Some(6)];
+    assert_eq!(revisions, expected);
+    assert!(store.trouble().is_none(), "the database takes writes");
 }
 
 #[tokio::test(start_paused = true)]
