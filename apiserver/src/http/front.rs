@@ -273,7 +273,7 @@ impl Front {
             (None, Target::Path(path)) => documents::answer(self, &request, &path)?,
         };
         Ok(if gzip {
-            compress::compress(response).await
+            compress::compress(response)
         } else {
             response
         })
