@@ -31,6 +31,7 @@ pub(crate) use limits::InFlight;
 pub use limits::Limits;
 pub(crate) use metrics::Metrics;
 pub(crate) use uri::decode;
+pub use uri::parse_query;
 
 /// The HTTP code that the checks give.
 #[cfg(test)]

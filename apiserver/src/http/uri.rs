@@ -33,7 +33,7 @@ fn hex(digit: u8) -> Option<u8> {
 ///
 /// # Errors
 /// 400 on a broken escape.
-pub(crate) fn parse_query(raw: Option<&str>) -> Result<Query, ApiError> {
+pub fn parse_query(raw: Option<&str>) -> Result<Query, ApiError> {
     let mut pairs = Vec::new();
     for part in raw.unwrap_or_default().split('&').filter(|p| !p.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));

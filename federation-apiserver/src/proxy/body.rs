@@ -3,8 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use apiserver::http::{Body, BoxError};
-use apiserver::request::Query;
+use apiserver::http::{Body, BoxError, parse_query};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -24,12 +23,9 @@ pub(super) enum Ending {
 
 impl Ending {
     /// Nothing, if the answer to a request with this query string has an end of its own.
-    pub(super) fn of(query: &str) -> Option<Self> {
-        let pairs = query.split('&').map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (name.to_owned(), value.to_owned())
-        });
-        let query = Query(pairs.collect());
+    pub(super) fn of(query: Option<&str>) -> Option<Self> {
+        // A query that cannot be read is the member's to refuse.
+        let query = parse_query(query).ok()?;
         if query.flag("watch") {
             Some(Self::Close)
         } else {
@@ -112,7 +108,7 @@ mod tests {
             ("limit=500", None),
             ("", None),
         ] {
-            assert_eq!(Ending::of(query), ending, "{query}");
+            assert_eq!(Ending::of(Some(query)), ending, "{query}");
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn forward(
     let mut outgoing = Request::new(body);
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = target(endpoint, passage.path, parts.uri.query())?;
-    let ending = Ending::of(parts.uri.query().unwrap_or_default());
+    let ending = Ending::of(parts.uri.query());
     *outgoing.version_mut() = Version::HTTP_11;
     *outgoing.headers_mut() = headers::to_member(
         parts.headers,
